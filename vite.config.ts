@@ -1,0 +1,28 @@
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig } from 'vitest/config';
+import { browserPath, CHROMIUM_FLAGS } from './tools/browser.mjs';
+
+/** A fresh object per project: vitest writes into it. */
+const browser = () => ({
+  enabled: true,
+  ui: false,
+  screenshotFailures: false,
+  headless: false, // the headless shell has no WebGPU; `--headless=new` in the flags does
+  provider: playwright({ launchOptions: { executablePath: browserPath(), args: [...CHROMIUM_FLAGS] } }),
+  instances: [{ browser: 'chromium' as const }],
+});
+
+export default defineConfig({
+  root: '.',
+  server: { open: false },
+  test: {
+    projects: [
+      { extends: true, test: { name: 'node', include: ['test/node/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'browser', include: ['test/browser/**/*.test.ts'], browser: browser() },
+      },
+      { extends: true, test: { name: 'bench', include: ['test/bench/**/*.bench.ts'], browser: browser() } },
+    ],
+  },
+});
