@@ -1,0 +1,42 @@
+import type { Backend } from '../backend/backend.ts';
+import type { MotionFrame } from '../motion.ts';
+
+/** One generated frame and what the encoder heard at it. */
+export type GeneratedFrame = MotionFrame & {
+  /** [R, 40] phone probabilities. */
+  readonly phones: Float32Array;
+  /** [R] probability of voicing. */
+  readonly voicing: Float32Array;
+  /** Wall time of the tick that gave the frame, in milliseconds. */
+  readonly tickMs: number;
+};
+
+/**
+ * Mel in, motion out: feeds a backend one tick (1/30 s) at a time and numbers what comes out.
+ * The cost of a tick is constant, whatever the length of the talk.
+ */
+export class Generator {
+  readonly #backend: Backend;
+  readonly #lookahead: number;
+  #ticks = 0;
+
+  /** `lookahead` in ticks: the frame of tick n is n − lookahead. */
+  constructor(backend: Backend, lookahead: number) {
+    this.#backend = backend;
+    this.#lookahead = lookahead;
+  }
+
+  /** Takes the log-mel rows [R, 2, 80] of the next tick; gives the frame that became complete, if any. */
+  async tick(mel: Float32Array): Promise<GeneratedFrame | undefined> {
+    const begin = performance.now();
+    const { face, phones, voicing } = await this.#backend.tick(mel);
+    const frameIndex = this.#ticks++ - this.#lookahead;
+    return face && { frameIndex, face, phones, voicing, tickMs: performance.now() - begin };
+  }
+
+  /** Starts a new conversation at frame 0. */
+  reset() {
+    this.#ticks = 0;
+    this.#backend.reset();
+  }
+}

@@ -1,0 +1,61 @@
+import { EngineError } from '../errors.ts';
+
+/** Features used where they are there; no result depends on them. */
+const WANTED = ['subgroups', 'shader-f16', 'timestamp-query'] as const satisfies readonly GPUFeatureName[];
+
+/** A feature that a kernel or the bench may use when the adapter has it. */
+export type GpuFeature = (typeof WANTED)[number];
+
+/** The device, what it can do, and the news that it was lost. */
+export type Gpu = {
+  readonly device: GPUDevice;
+  /** The adapter in words, for reports: `nvidia ampere`, `Google SwiftShader …`. */
+  readonly adapterName: string;
+  /** True when a CPU pretends to be a GPU: correct, but far too slow for real time. */
+  readonly software: boolean;
+  readonly features: ReadonlySet<GpuFeature>;
+  /** Settles with an error of kind `lost` when the device goes away; never after `dispose`. */
+  readonly lost: Promise<EngineError>;
+  dispose(): void;
+};
+
+/** `onError` hears of errors that no call returns: a dispatch refused by validation, memory used up. */
+export type GpuOptions = {
+  readonly powerPreference?: GPUPowerPreference;
+  readonly onError?: (error: EngineError) => void;
+};
+
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render|warp/i;
+
+/** Opens a device of `gpu` (the browser's, or that of Node's `webgpu` package); throws `unsupported` when there is none. */
+export async function openGpu(
+  gpu: GPU | undefined = globalThis.navigator?.gpu,
+  { powerPreference = 'high-performance', onError }: GpuOptions = {},
+): Promise<Gpu> {
+  const hint = 'Use Chrome 113+, Edge 113+ or Safari 26+ on a secure page, or choose the wasm backend.';
+  if (!gpu) throw new EngineError('unsupported', 'This browser has no WebGPU.', { hint });
+  const adapter = await gpu.requestAdapter({ powerPreference }).catch(() => null);
+  if (!adapter) throw new EngineError('unsupported', 'WebGPU is here, but no adapter is.', { hint });
+  const { info } = adapter;
+  const adapterName = info.description || [info.vendor, info.architecture, info.device].join(' ').trim();
+  const features = new Set(WANTED.filter((feature) => adapter.features.has(feature)));
+  const device = await adapter.requestDevice({ requiredFeatures: [...features] }).catch((cause: unknown) => {
+    throw new EngineError('unsupported', `The adapter ${adapterName} gave no device.`, { hint, cause });
+  });
+  device.addEventListener('uncapturederror', ({ error }) =>
+    onError?.(new EngineError('bug', `GPU: ${error.message}`, { cause: error })),
+  );
+  const words = `${adapterName} ${info.vendor} ${info.architecture} ${info.device}`;
+  return {
+    device,
+    adapterName: adapterName || 'unknown adapter',
+    software: info.isFallbackAdapter === true || SOFTWARE.test(words),
+    features,
+    lost: new Promise((resolve) => {
+      void device.lost.then(({ reason, message }) => {
+        if (reason !== 'destroyed') resolve(new EngineError('lost', `The GPU device was lost: ${message}`));
+      });
+    }),
+    dispose: () => device.destroy(),
+  };
+}
