@@ -51,6 +51,7 @@ export class Timeline {
   #passed = -1;
   #lastSample = Number.NaN;
   #blending = false;
+  #cleared = false;
 
   /** `capacity` frames are kept; `rest` is the [2, 51] pose of nobody speaking (default all zero). */
   constructor(capacity = 256, rest: Float32Array = new Float32Array(FRAME_NUMBERS)) {
@@ -98,6 +99,7 @@ export class Timeline {
     this.#passed = -1;
     this.#lastSample = Number.NaN;
     this.#look.fresh = false;
+    this.#cleared = true;
     Object.assign(this.#stats, { frames: 0, lateFrames: 0, heldFrames: 0 });
   }
 
@@ -109,7 +111,8 @@ export class Timeline {
     const wasFresh = look.fresh;
     this.#poseInto(target, position);
     // The moment the source of the pose changes, what is on screen differs from it by an offset that then fades.
-    if (look.fresh && !wasFresh) {
+    if ((look.fresh && !wasFresh) || this.#cleared) {
+      this.#cleared = false;
       for (let i = 0; i < FRAME_NUMBERS; i++) this.#offset[i] = this.#shown[i]! - target[i]!;
       this.#blending = true;
     } else if (this.#blending) this.#fade(atSample);
