@@ -1,0 +1,172 @@
+"""Train the speech encoder.
+
+    python train_encoder.py                          # configs/speech_encoder.json, resumes by itself
+    python train_encoder.py --name try --set steps=500 batch=4
+
+Checkpoints, the log and a picture of the curves go to $DUOLOGUE_CACHE/runs/<name>.
+"""
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from augment import IGNORED, SpeechWindows
+from corpus_speech import cache_folder, load_utterances
+from evaluate_encoder import evaluate
+from phones import BILABIALS, PHONE_TO_VISEME, VISEME_OF_PHONE
+from speech_encoder import EncoderConfig, SpeechEncoder
+
+
+def learning_rate(config, step):
+    """Linear warm-up, then half a cosine down to the final rate."""
+    top, end = config["learning_rate"], config["final_learning_rate"]
+    if step < config["warmup"]:
+        return top * (step + 1) / config["warmup"]
+    done = (step - config["warmup"]) / max(config["steps"] - config["warmup"], 1)
+    return end + (top - end) * 0.5 * (1 + math.cos(math.pi * min(done, 1)))
+
+
+def losses(out, batch, weights):
+    """The parts of the loss: phones (bilabials weighted up), their visemes, voicing, energy."""
+    importance = torch.ones(len(PHONE_TO_VISEME), device=batch["phone"].device)
+    importance[BILABIALS] = weights["bilabial"]
+    log_phones = out["phones"].float().log_softmax(-1)
+    table = torch.from_numpy(PHONE_TO_VISEME).to(log_phones)
+    log_visemes = (log_phones.exp() @ table).clamp_min(1e-8).log()
+    known = batch["phone"] != IGNORED
+    phone = batch["phone"][known]
+    viseme = torch.from_numpy(VISEME_OF_PHONE).to(phone.device)[phone]
+    scale = importance[phone]
+    nll = F.nll_loss(log_phones[known], phone, reduction="none")
+    viseme_nll = F.nll_loss(log_visemes[known], viseme, reduction="none")
+    return {
+        "phone": (scale * nll).mean(),
+        "viseme": weights["viseme"] * (scale * viseme_nll).mean(),
+        "voicing": weights["voicing"]
+        * F.binary_cross_entropy_with_logits(out["voicing"].float()[known], batch["voicing"][known]),
+        "energy": weights["energy"] * F.mse_loss(out["energy"].float()[known], batch["energy"][known]),
+    }
+
+
+class Average:
+    """An exponential moving average of the weights, quick to follow at first."""
+
+    def __init__(self, model, decay):
+        self.decay = decay
+        self.state = {name: t.detach().clone() for name, t in model.state_dict().items()}
+
+    def update(self, model, step):
+        """Move towards the model's weights."""
+        decay = min(self.decay, (step + 1) / (step + 10))
+        for name, t in model.state_dict().items():
+            self.state[name].lerp_(t.detach(), 1 - decay)
+
+
+def draw(log, path):
+    """Draw the curves of a run."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4))
+    left.plot([e["step"] for e in log], [e["loss"] for e in log])
+    left.set(xlabel="step", ylabel="training loss")
+    scored = [e for e in log if "accuracy" in e]
+    right.plot([e["step"] for e in scored], [e["accuracy"] for e in scored], label="viseme accuracy")
+    right.plot([e["step"] for e in scored], [e["recall"] for e in scored], label="P/B/M found")
+    right.set(xlabel="step", title="Kathleen val, unseen sentences")
+    right.legend()
+    figure.tight_layout()
+    figure.savefig(path)
+    pyplot.close(figure)
+
+
+def train(config, folder):
+    """Train to config["steps"], from the last checkpoint in `folder` if there is one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(config["threads"])
+    torch.manual_seed(config["seed"])
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = SpeechEncoder(EncoderConfig(**config["model"])).to(device)
+    matrices = [p for p in model.parameters() if p.ndim >= 2]
+    vectors = [p for p in model.parameters() if p.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": config["weight_decay"]}, {"params": vectors, "weight_decay": 0}]
+    optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98))
+    average, step, log = Average(model, config["average"]), 0, []
+    checkpoint = folder / "checkpoint.pt"
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, map_location=device, weights_only=True)
+        model.load_state_dict(saved["model"])
+        optimiser.load_state_dict(saved["optimiser"])
+        average.state, step, log = saved["average"], saved["step"], saved["log"]
+        print(f"resumed {checkpoint} at step {step}")
+    windows = SpeechWindows(config["parts"], config["seconds"], model.config.lookahead, config["seed"] + step)
+    loader = iter(torch.utils.data.DataLoader(windows, config["batch"], num_workers=config["workers"]))
+    held_out = load_utterances("kathleen.val")
+    started, seen, running = time.time(), 0, None
+    while step < config["steps"]:
+        model.train()
+        batch = {name: value.to(device) for name, value in next(loader).items()}
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(config, step)
+        with torch.autocast(device, torch.bfloat16):
+            out = model(batch["mel"])
+        parts = losses(out, batch, config["loss"])
+        loss = sum(parts.values())
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        average.update(model, step)
+        step, seen = step + 1, seen + 1
+        running = loss.item() if running is None else 0.98 * running + 0.02 * loss.item()
+        if step % 25 == 0 or step == config["steps"]:
+            entry = {"step": step, "loss": running, **{name: part.item() for name, part in parts.items()}}
+            rate = (time.time() - started) / seen
+            if step % config["evaluate_every"] == 0 or step == config["steps"]:
+                mean = SpeechEncoder(model.config).eval()
+                mean.load_state_dict(average.state)
+                score = evaluate(mean, held_out)
+                entry |= {"accuracy": score.accuracy, "recall": score.recall}
+            log.append(entry)
+            minutes = rate * (config["steps"] - step) / 60
+            shown = " ".join(f"{name} {value:.4f}" for name, value in list(entry.items())[1:])
+            print(f"step {step}/{config['steps']} {shown} {rate:.2f} s/step {minutes:.0f} min left", flush=True)
+            if "accuracy" in entry:
+                state = {"model": model.state_dict(), "average": average.state, "optimiser": optimiser.state_dict()}
+                partial = checkpoint.with_suffix(".partial")
+                torch.save(state | {"step": step, "log": log, "config": config}, partial)
+                partial.replace(checkpoint)
+                draw(log, folder / "curves.png")
+    return log
+
+
+def read_config(path, changes):
+    """A JSON configuration with `key=value` changes (JSON values) laid over it."""
+    config = json.loads(Path(path).read_text())
+    for change in changes:
+        key, value = change.split("=", 1)
+        if key not in config:
+            raise SystemExit(f"{path} has no setting {key!r}; it has {', '.join(config)}")
+        config[key] = json.loads(value)
+    return config
+
+
+def main():
+    """Read the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", default=Path(__file__).with_name("configs") / "speech_encoder.json")
+    parser.add_argument("--name", default="speech-encoder")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
+    options = parser.parse_args()
+    train(read_config(options.config, options.set), cache_folder() / "runs" / options.name)
+
+
+if __name__ == "__main__":
+    main()
