@@ -1,5 +1,10 @@
 import { Checkpoint } from '../model/checkpoint.ts';
-import { type FaceConfig, faceConfig, type SpeechEncoderConfig, speechEncoderConfig } from '../model/config.ts';
+import {
+  type FaceConfig,
+  faceConfig,
+  type SpeechEncoderConfig,
+  speechEncoderConfig,
+} from '../model/config.ts';
 
 /** The two weight files of a conversation, read once and shared by whichever backend runs. */
 export type Models = {

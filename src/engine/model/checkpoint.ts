@@ -52,9 +52,13 @@ export class Checkpoint {
         hint: 'The file does not fit this engine: export it again with training/export.py.',
       });
     if (shape && (shape.length !== found.shape.length || shape.some((n, i) => n !== found.shape[i])))
-      throw new EngineError('asset', `${this.#where}: ${name} has shape [${found.shape}], expected [${shape}]`, {
-        hint: 'The file does not fit this engine: export it again with training/export.py.',
-      });
+      throw new EngineError(
+        'asset',
+        `${this.#where}: ${name} has shape [${found.shape}], expected [${shape}]`,
+        {
+          hint: 'The file does not fit this engine: export it again with training/export.py.',
+        },
+      );
     return found;
   }
 
@@ -69,9 +73,13 @@ export class Checkpoint {
   number(key: string): number {
     const value = this.config[key];
     if (typeof value !== 'number')
-      throw new EngineError('asset', `${this.#where}: config.${key} is ${JSON.stringify(value)}, expected a number`, {
-        hint: 'The file does not fit this engine: export it again with training/export.py.',
-      });
+      throw new EngineError(
+        'asset',
+        `${this.#where}: config.${key} is ${JSON.stringify(value)}, expected a number`,
+        {
+          hint: 'The file does not fit this engine: export it again with training/export.py.',
+        },
+      );
     return value;
   }
 }
@@ -85,7 +93,8 @@ function parse(file: ArrayBuffer, where: string) {
   if (file.byteLength < 8) throw damaged(`${file.byteLength} bytes, expected at least 8`);
   const headerBytes = Number(new DataView(file).getBigUint64(0, true));
   const base = 8 + headerBytes;
-  if (!(base <= file.byteLength)) throw damaged(`${file.byteLength} bytes, expected a header of ${headerBytes}`);
+  if (!(base <= file.byteLength))
+    throw damaged(`${file.byteLength} bytes, expected a header of ${headerBytes}`);
   let header: Record<string, unknown>;
   try {
     header = JSON.parse(new TextDecoder().decode(new Uint8Array(file, 8, headerBytes)));
@@ -99,7 +108,8 @@ function parse(file: ArrayBuffer, where: string) {
     const [begin, end] = data_offsets;
     const size = dtype === 'F32' ? 4 : 2;
     if (dtype !== 'F32' && dtype !== 'F16') throw damaged(`${name} is ${dtype}, expected F32 or F16`);
-    if (end - begin !== shape.reduce((a, b) => a * b, size)) throw damaged(`${name} has ${end - begin} bytes`);
+    if (end - begin !== shape.reduce((a, b) => a * b, size))
+      throw damaged(`${name} has ${end - begin} bytes`);
     if (base + end > file.byteLength)
       throw damaged(`${file.byteLength} bytes, expected ${base + end} for ${name}`);
     entries.set(name, { dtype, shape, bytes: new Uint8Array(file, base + begin, end - begin) });

@@ -34,6 +34,11 @@ export class Generator {
     return face && { frameIndex, face, phones, voicing, tickMs: performance.now() - begin };
   }
 
+  /** Leaves the next tick out, when the machine cannot keep up: its frame never comes, later ones keep their time. */
+  skip() {
+    this.#ticks++;
+  }
+
   /** Starts a new conversation at frame 0. */
   reset() {
     this.#ticks = 0;

@@ -39,7 +39,10 @@ export function ddimSteps(schedule: ScheduleConfig, steps: number, eta: number):
       hint: 'Use 0 for deterministic sampling.',
     });
   const bars = alphaBars(schedule);
-  const times = Array.from({ length: steps }, (_, i) => Math.floor((schedule.T * (steps - i)) / steps + 0.5) - 1);
+  const times = Array.from(
+    { length: steps },
+    (_, i) => Math.floor((schedule.T * (steps - i)) / steps + 0.5) - 1,
+  );
   return times.map((t, i) => {
     const now = bars[t];
     const prev = i + 1 < steps ? bars[times[i + 1]] : 1;

@@ -1,0 +1,48 @@
+import * as ort from 'onnxruntime-web/wasm';
+import { EngineError } from '../../errors.ts';
+
+/** Opens an ONNX graph whose weights are external data inside a safetensors file; throws `asset` when they do not fit. */
+export async function openSession(
+  graph: ArrayBuffer,
+  weights: ArrayBuffer,
+  names: { readonly graph: string; readonly weights: string },
+): Promise<ort.InferenceSession> {
+  try {
+    return await ort.InferenceSession.create(new Uint8Array(graph), {
+      executionProviders: ['wasm'],
+      graphOptimizationLevel: 'all',
+      externalData: [{ path: names.weights, data: new Uint8Array(weights) }],
+    });
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new EngineError('asset', `${names.graph} does not load: ${detail}`, {
+      hint: 'The graph and the weights must come from the same export: copy both again.',
+      cause,
+    });
+  }
+}
+
+/** Sets up onnxruntime-web with its WebAssembly bytes: one thread, because thin steps gain nothing from more. */
+export function useRuntime(wasm: ArrayBuffer) {
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmBinary = wasm;
+}
+
+/** onnxruntime-web's version. */
+export const runtimeVersion = () => ort.env.versions.web ?? 'unknown';
+
+/** A 32-bit float tensor over `data`, which is read at each run. */
+export const floats = (data: Float32Array, ...dims: number[]) => new ort.Tensor('float32', data, dims);
+
+/** A tensor of indices. */
+export const indices = (values: readonly number[]) =>
+  new ort.Tensor('int64', BigInt64Array.from(values, BigInt), [values.length]);
+
+/** The floats of a result. */
+export const dataOf = (tensor: ort.Tensor) => tensor.data as Float32Array;
+
+/** A tensor by the name it has in a graph. */
+export type Feeds = Record<string, ort.Tensor>;
+
+/** A loaded graph. */
+export type Session = ort.InferenceSession;
