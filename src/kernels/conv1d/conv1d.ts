@@ -1,0 +1,44 @@
+import { EngineError } from '../../errors.ts';
+import { kernel, type Launch } from '../kernel.ts';
+import { ACTIVATIONS, type Activation, lanesFor } from '../linear/linear.ts';
+import wgsl from './conv1d.wgsl?raw';
+
+type Sizes = Readonly<Record<'R' | 'T' | 'C' | 'S' | 'O' | 'E' | 'U', number>>;
+type Conv1dOptions = { stride?: number; act?: Activation };
+
+const launch =
+  (ADD: number) =>
+  ({ R, T, C, S, O, E, U }: Sizes, { stride = 1, act = 'none' }: Conv1dOptions): Launch => {
+    const K = E / C;
+    if (S !== K - stride || T !== U * stride)
+      throw new EngineError(
+        'bug',
+        `conv1d: kernel ${K}, stride ${stride}: ${S} + ${T} rows do not give ${U}`,
+      );
+    const LANES = lanesFor(E);
+    const GROUPS = 64 / LANES;
+    return {
+      constants: { C, S, T, U, E, O, M: R * U, STRIDE: stride, LANES, GROUPS, ACT: ACTIVATIONS[act], ADD },
+      grid: [Math.ceil(O / (4 * GROUPS)), Math.ceil((R * U) / 4), 1],
+    };
+  };
+
+/**
+ * Causal convolution over time: `out[r,u,o] = act(Σ_k,c [state; x][r, u·stride + k, c] · w[o, k·C + c] + b[o])`.
+ * `state` is the S = K − stride rows before the chunk (the kernel size K = E / C, k = 0 oldest), U = T / stride;
+ * move it on with {@link carry} afterwards.
+ */
+export const conv1d = kernel({
+  name: 'conv1d',
+  wgsl,
+  tensors: { x: 'read R T C', state: 'read R S C', w: 'half O E', b: 'read O', out: 'write R U O' },
+  launch: launch(0),
+});
+
+/** {@link conv1d} added to `out`: a convolution that ends a residual branch. */
+export const conv1dAdd = kernel({
+  name: 'conv1d_add',
+  wgsl,
+  tensors: { x: 'read R T C', state: 'read R S C', w: 'half O E', b: 'read O', out: 'update R U O' },
+  launch: launch(1),
+});
