@@ -1,0 +1,143 @@
+import {
+  CanvasTexture,
+  CircleGeometry,
+  DirectionalLight,
+  Group,
+  HemisphereLight,
+  Mesh,
+  MeshBasicMaterial,
+  type Object3D,
+  PlaneGeometry,
+  SRGBColorSpace,
+  type Texture,
+} from 'three';
+import { makeRandom } from './noise.ts';
+
+/** The room around two people: backdrop picture, floor, contact shadows and lights. */
+export type Backdrop = {
+  readonly background: Texture;
+  readonly objects: Group;
+  /** Moves the contact shadow of a person (0 or 1) to a place on the floor. */
+  place(person: number, x: number, z: number): void;
+  dispose(): void;
+};
+
+const paint = (size: number, draw: (context: CanvasRenderingContext2D) => void) => {
+  const canvas = document.createElement('canvas');
+  canvas.width = size;
+  canvas.height = size;
+  draw(canvas.getContext('2d')!);
+  const texture = new CanvasTexture(canvas);
+  texture.colorSpace = SRGBColorSpace;
+  return texture;
+};
+
+/** Eight bits of a slow gradient show bands; a grain of one step hides them. */
+const grain = (context: CanvasRenderingContext2D, size: number, strength: number) => {
+  const random = makeRandom(7);
+  const image = context.getImageData(0, 0, size, size);
+  for (let i = 0; i < image.data.length; i += 4) {
+    const step = (random() + random() - 1) * strength;
+    for (let c = 0; c < 3; c++) image.data[i + c] = image.data[i + c]! + step;
+  }
+  context.putImageData(image, 0, 0);
+};
+
+/** A quiet wall: deep at the edges, a breath of warm light behind the heads. */
+const wall = () =>
+  paint(512, (context) => {
+    const down = context.createLinearGradient(0, 0, 0, 512);
+    down.addColorStop(0, '#20303a');
+    down.addColorStop(0.62, '#31464d');
+    down.addColorStop(1, '#1b262c');
+    context.fillStyle = down;
+    context.fillRect(0, 0, 512, 512);
+    const glow = context.createRadialGradient(256, 215, 0, 256, 215, 300);
+    glow.addColorStop(0, 'rgba(226, 190, 150, 0.36)');
+    glow.addColorStop(0.45, 'rgba(180, 160, 140, 0.15)');
+    glow.addColorStop(1, 'rgba(120, 130, 130, 0)');
+    context.fillStyle = glow;
+    context.fillRect(0, 0, 512, 512);
+    grain(context, 512, 2.2);
+  });
+
+const blob = (inner: string, stops: readonly [number, number][]) =>
+  paint(256, (context) => {
+    const gradient = context.createRadialGradient(128, 128, 0, 128, 128, 128);
+    for (const [at, alpha] of stops) gradient.addColorStop(at, `rgba(${inner}, ${alpha})`);
+    context.fillStyle = gradient;
+    context.fillRect(0, 0, 256, 256);
+  });
+
+/** Builds the room; the caller adds `objects` to its scene and disposes of it. */
+export function makeBackdrop(): Backdrop {
+  const background = wall();
+  const pool = blob('208, 190, 168', [
+    [0, 0.3],
+    [0.4, 0.16],
+    [1, 0],
+  ]);
+  const contact = blob('8, 14, 18', [
+    [0, 0.72],
+    [0.35, 0.42],
+    [0.7, 0.1],
+    [1, 0],
+  ]);
+  const objects = new Group();
+
+  const floorShape = new CircleGeometry(2.6, 48);
+  const floorPaint = new MeshBasicMaterial({
+    map: pool,
+    transparent: true,
+    depthWrite: false,
+    toneMapped: false,
+  });
+  const floor = new Mesh(floorShape, floorPaint);
+  floor.rotation.x = -Math.PI / 2;
+  objects.add(floor);
+
+  const shadowShape = new PlaneGeometry(0.95, 0.75);
+  const shadowPaint = new MeshBasicMaterial({
+    map: contact,
+    transparent: true,
+    depthWrite: false,
+    toneMapped: false,
+  });
+  const shadows = [0, 1].map(() => {
+    const shadow = new Mesh(shadowShape, shadowPaint);
+    shadow.rotation.x = -Math.PI / 2;
+    shadow.position.y = 0.003;
+    shadow.renderOrder = 1;
+    objects.add(shadow);
+    return shadow;
+  });
+  for (const light of lights()) objects.add(light);
+
+  return {
+    background,
+    objects,
+    place: (person, x, z) => shadows[person]!.position.set(x, 0.003, z),
+    dispose() {
+      objects.removeFromParent();
+      for (const thing of [background, pool, contact, floorShape, floorPaint, shadowShape, shadowPaint])
+        thing.dispose();
+    },
+  };
+}
+
+/** A warm key from the front left, a cool sky, a soft fill from the right, and a rim light behind each shoulder. */
+function lights(): Object3D[] {
+  const sky = new HemisphereLight(0xc9dcec, 0x6b5a4c, 0.95);
+  const key = new DirectionalLight(0xffe7cc, 2.1);
+  key.position.set(-1.4, 2.9, 3.2);
+  const fill = new DirectionalLight(0xbcd4ea, 0.6);
+  fill.position.set(2.8, 1.8, 2.2);
+  const rims = [-1, 1].map((side) => {
+    const rim = new DirectionalLight(side < 0 ? 0xffd3a6 : 0xb8d8ff, 1.1);
+    rim.position.set(2.4 * side, 2.4, -2.6);
+    return rim;
+  });
+  const all = [key, fill, ...rims];
+  for (const light of all) light.target.position.set(0, 1.3, 0);
+  return [sky, ...all, ...all.map((light) => light.target)];
+}

@@ -1,0 +1,240 @@
+import {
+  NeutralToneMapping,
+  type Object3D,
+  PerspectiveCamera,
+  Quaternion,
+  Scene,
+  Vector3,
+  WebGLRenderer,
+} from 'three';
+import { EngineError } from '../../errors.ts';
+import { FACE_CHANNELS, PERSONS } from '../motion.ts';
+import { FRAME_NUMBERS, type Timeline } from '../timeline.ts';
+import { type Backdrop, makeBackdrop } from './backdrop.ts';
+import type { Character } from './character.ts';
+import { frameInto, placementFor } from './framing.ts';
+import type { Direction } from './gaze.ts';
+import { Life, type Surroundings } from './life.ts';
+import { Pose } from './pose.ts';
+
+/** What a stage is made from. */
+export type StageOptions = {
+  /** The stage fills this element with its canvas and follows its size; or it draws on a canvas it is given. */
+  readonly container: HTMLElement | HTMLCanvasElement;
+  /** Person 0 stands on the left, person 1 on the right; the stage disposes of them. */
+  readonly characters: readonly [Character, Character];
+  readonly timeline: Timeline;
+  /** The same seed gives the same procedural life. */
+  readonly seed?: number;
+  /** Upper bound of drawn pixels per CSS pixel, default 2. */
+  readonly maxPixelRatio?: number;
+  /** Hears of a lost graphics context (`lost`); the stage goes on by itself when the browser restores it. */
+  readonly onLost?: (error: EngineError) => void;
+};
+
+type Person = {
+  readonly character: Character;
+  readonly life: Life;
+  readonly pose: Pose;
+  readonly offset: number;
+  readonly chest: Object3D;
+  readonly eye: Vector3;
+  readonly around: { -readonly [K in keyof Surroundings]: Surroundings[K] };
+};
+
+const LONGEST_STEP_S = 0.1;
+const quaternion = new Quaternion();
+const vector = new Vector3();
+
+/** Two characters face to face in a lit room; shows the timeline and adds procedural life. Allocates nothing per frame. */
+export class Stage {
+  readonly canvas: HTMLCanvasElement;
+  readonly timeline: Timeline;
+  readonly characters: readonly [Character, Character];
+  readonly renderer: WebGLRenderer;
+  readonly camera = new PerspectiveCamera();
+  readonly #scene = new Scene();
+  readonly #backdrop: Backdrop;
+  readonly #persons: readonly [Person, Person];
+  readonly #pose = new Float32Array(FRAME_NUMBERS);
+  readonly #maxPixelRatio: number;
+  readonly #sizes: ResizeObserver;
+  readonly #ownsCanvas: boolean;
+  readonly #onLost: ((error: EngineError) => void) | undefined;
+  #lastS = Number.NaN;
+  #lost = false;
+  #disposed = false;
+
+  /** Throws `unsupported` where the browser has no WebGL 2. */
+  constructor({ container, characters, timeline, seed = 1, maxPixelRatio = 2, onLost }: StageOptions) {
+    this.timeline = timeline;
+    this.characters = characters;
+    this.#maxPixelRatio = maxPixelRatio;
+    this.#onLost = onLost;
+    this.#ownsCanvas = !(container instanceof HTMLCanvasElement);
+    this.canvas = container instanceof HTMLCanvasElement ? container : document.createElement('canvas');
+    this.renderer = makeRenderer(this.canvas);
+    if (this.#ownsCanvas) {
+      this.canvas.style.cssText = 'display:block;width:100%;height:100%';
+      container.append(this.canvas);
+    }
+    this.#backdrop = makeBackdrop();
+    this.#scene.background = this.#backdrop.background;
+    this.#scene.add(this.#backdrop.objects);
+    this.#persons = [makePerson(characters[0], 0, seed), makePerson(characters[1], 1, seed)];
+    for (const { character } of this.#persons) this.#scene.add(character.vrm.scene);
+    this.canvas.addEventListener('webglcontextlost', this.#contextLost);
+    this.canvas.addEventListener('webglcontextrestored', this.#contextRestored);
+    this.#sizes = new ResizeObserver(() => this.resize());
+    this.#sizes.observe(this.canvas);
+    this.resize();
+  }
+
+  /** Fits picture, placement and camera to the size of the canvas on the page; called by itself when that changes. */
+  resize(): void {
+    const width = Math.max(1, this.canvas.clientWidth || this.canvas.width);
+    const height = Math.max(1, this.canvas.clientHeight || this.canvas.height);
+    this.renderer.setPixelRatio(Math.min(globalThis.devicePixelRatio || 1, this.#maxPixelRatio));
+    this.renderer.setSize(width, height, false);
+    const aspect = width / height;
+    const placement = placementFor(aspect);
+    this.#persons.forEach(({ character: { vrm } }, person) => {
+      const side = person === 0 ? -1 : 1;
+      const x = (side * placement.separationM) / 2;
+      vrm.scene.position.set(x, 0, 0);
+      // VRM 0.x models were turned once already when they were loaded.
+      vrm.scene.rotation.y =
+        (this.characters[person]!.facesMinusZ ? Math.PI : 0) - side * (Math.PI / 2 - placement.openRad);
+      vrm.springBoneManager?.reset();
+      this.#backdrop.place(person, x, 0.02);
+    });
+    const [a, b] = this.characters;
+    frameInto(
+      this.camera,
+      aspect,
+      placement,
+      Math.max(a.eyeHeightM, b.eyeHeightM),
+      Math.min(a.hipHeightM, b.hipHeightM),
+    );
+  }
+
+  /** Draws the moment `atSample` of the 16 kHz clock; `nowS` moves procedural life on and must not run back. */
+  render(atSample: number, nowS = performance.now() / 1000): void {
+    if (this.#lost || this.#disposed) return;
+    const deltaS = Number.isNaN(this.#lastS) ? 0 : Math.min(LONGEST_STEP_S, Math.max(0, nowS - this.#lastS));
+    this.#lastS = nowS;
+    const look = this.timeline.sampleInto(this.#pose, atSample);
+    const [a, b] = this.#persons;
+    this.#sense(a, b, look.presence > 0.5);
+    this.#sense(b, a, look.presence > 0.5);
+    for (const { life, pose, character, offset, around } of this.#persons) {
+      life.update(deltaS, this.#pose, offset, around);
+      const { eyeYawRad, eyePitchRad, eyeVergenceRad } = life.pose;
+      pose.apply(life.pose);
+      character.face.look(this.#pose, offset, eyeYawRad, eyePitchRad, eyeVergenceRad);
+      character.update(deltaS, this.#pose, offset);
+    }
+    this.renderer.render(this.#scene, this.camera);
+  }
+
+  /** Draws at display rate from now on; `clock` says which sample is heard at the moment. */
+  start(clock: () => number): void {
+    this.renderer.setAnimationLoop(() => this.render(clock()));
+  }
+
+  /** Stops the loop of {@link start}; the last picture stays. */
+  stop(): void {
+    this.renderer.setAnimationLoop(null);
+  }
+
+  /** Frees the characters, the room and the graphics context, and takes the canvas off the page. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.stop();
+    this.#sizes.disconnect();
+    this.canvas.removeEventListener('webglcontextlost', this.#contextLost);
+    this.canvas.removeEventListener('webglcontextrestored', this.#contextRestored);
+    for (const character of this.characters) character.dispose();
+    this.#backdrop.dispose();
+    this.renderer.dispose();
+    if (this.#ownsCanvas) this.canvas.remove();
+  }
+
+  #sense(self: Person, other: Person, moving: boolean) {
+    const { around, character, chest, eye } = self;
+    eyeInto(eye, character);
+    chest.getWorldQuaternion(quaternion).invert();
+    const flip = character.facesMinusZ ? -1 : 1;
+    eyeInto(vector, other.character).sub(eye);
+    around.partnerDistanceM = vector.length();
+    directionInto(around.partner, vector.applyQuaternion(quaternion), flip);
+    directionInto(
+      around.camera,
+      vector.copy(this.camera.position).sub(eye).applyQuaternion(quaternion),
+      flip,
+    );
+    around.partnerActivity = other.life.activity;
+    around.moving = moving;
+  }
+
+  readonly #contextLost = (event: Event) => {
+    event.preventDefault();
+    this.#lost = true;
+    this.#onLost?.(
+      new EngineError('lost', 'the graphics context was lost', {
+        hint: 'The picture returns by itself when the browser gives the context back; else reload the page.',
+      }),
+    );
+  };
+
+  readonly #contextRestored = () => {
+    this.#lost = false;
+  };
+}
+
+function makeRenderer(canvas: HTMLCanvasElement): WebGLRenderer {
+  try {
+    const renderer = new WebGLRenderer({ canvas, antialias: true, powerPreference: 'high-performance' });
+    renderer.toneMapping = NeutralToneMapping;
+    renderer.toneMappingExposure = 1;
+    return renderer;
+  } catch (cause) {
+    throw new EngineError('unsupported', 'this browser gives no WebGL 2, so there is no picture', {
+      hint: 'Switch on hardware acceleration, or use a current Chrome, Edge, Firefox or Safari.',
+      cause,
+    });
+  }
+}
+
+function makePerson(character: Character, person: number, seed: number): Person {
+  const chest =
+    character.bone('upperChest') ?? character.bone('chest') ?? character.bone('spine') ?? character.vrm.scene;
+  return {
+    character,
+    // Far apart, because the octaves of noise use neighbouring seeds.
+    life: new Life(seed * PERSONS * 7919 + person * 7919),
+    pose: new Pose(character, seed * PERSONS + person),
+    offset: person * FACE_CHANNELS,
+    chest,
+    eye: new Vector3(),
+    around: {
+      partner: { yawRad: 0, pitchRad: 0 },
+      camera: { yawRad: 0, pitchRad: 0 },
+      partnerDistanceM: 1,
+      partnerActivity: 0,
+      moving: false,
+    },
+  };
+}
+
+/** The point between a character's eyes in the world. */
+function eyeInto(target: Vector3, character: Character): Vector3 {
+  const head = character.vrm.humanoid.getRawBoneNode('head') ?? character.vrm.scene;
+  return head.localToWorld(target.copy(character.eyeOffset));
+}
+
+function directionInto(target: Direction, local: Vector3, flip: number) {
+  target.yawRad = Math.atan2(local.x * flip, local.z * flip);
+  target.pitchRad = Math.atan2(local.y, Math.hypot(local.x, local.z));
+}
