@@ -1,0 +1,161 @@
+import { BufferGeometry, Float32BufferAttribute, Mesh, MeshBasicMaterial, Object3D } from 'three';
+import { describe, expect, test } from 'vitest';
+import { ARKIT_51, FACE_CHANNELS } from '../../src/engine/motion.ts';
+import { CHANNEL, Face, type FaceRig, VOWELS, vowelsInto } from '../../src/engine/stage/retarget.ts';
+
+const meshWith = (names: string[]) => {
+  const geometry = new BufferGeometry();
+  geometry.setAttribute('position', new Float32BufferAttribute([0, 0, 0], 3));
+  geometry.morphAttributes.position = names.map((name) => {
+    const attribute = new Float32BufferAttribute([0, 1, 0], 3);
+    attribute.name = name;
+    return attribute;
+  });
+  return new Mesh(geometry, new MeshBasicMaterial());
+};
+
+const makeRig = ({ shapes = [], expressions = [], bones = [] }: Record<string, string[]>) => {
+  const scene = new Object3D();
+  const mesh = meshWith(shapes);
+  scene.add(mesh);
+  const values = new Map<string, number>();
+  const nodes = new Map(bones.map((name) => [name, new Object3D()]));
+  const rig = {
+    scene,
+    expressionManager: {
+      expressionMap: Object.fromEntries(expressions.map((name) => [name, {}])),
+      setValue: (name: string, weight: number) => values.set(name, weight),
+    },
+    humanoid: { getNormalizedBoneNode: (name: string) => nodes.get(name) ?? null },
+  } as unknown as FaceRig;
+  return { rig, mesh, values, nodes };
+};
+
+const faceOf = (weights: Partial<Record<(typeof ARKIT_51)[number], number>>, offset = 0) => {
+  const face = new Float32Array(offset + FACE_CHANNELS);
+  for (const [name, weight] of Object.entries(weights))
+    face[offset + CHANNEL[name as keyof typeof CHANNEL]] = weight;
+  return face;
+};
+
+const show = (face: Face, weights: Float32Array, offset = 0) => {
+  face.applyBefore(weights, offset);
+  face.applyAfter(weights, offset);
+};
+
+describe('face', () => {
+  const spellings: [string, (name: string) => string][] = [
+    ['as Apple spells them', (name) => name],
+    ['in upper case', (name) => name.toUpperCase()],
+    ['with a prefix', (name) => `blendShape1.${name}`],
+    ['with _L and _R', (name) => name.replace(/Left$/, '_L').replace(/Right$/, '_R')],
+    ['in snake case', (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)],
+  ];
+  test.each(spellings)('finds the shapes by name, %s', (_, spell) => {
+    const { rig, mesh } = makeRig({ shapes: [...ARKIT_51, 'tongueOut'].map(spell) });
+    const face = new Face(rig);
+    expect([face.route, face.missing]).toEqual(['arkit', []]);
+    show(face, faceOf({ jawOpen: 0.7, eyeBlinkLeft: 1.4, mouthLeft: -0.2, mouthSmileRight: 0.3 }, 5), 5);
+    const weight = (name: (typeof ARKIT_51)[number]) => mesh.morphTargetInfluences![CHANNEL[name]];
+    expect(weight('jawOpen')).toBeCloseTo(0.7);
+    expect(weight('eyeBlinkLeft')).toBe(1);
+    expect(weight('mouthLeft')).toBe(0);
+    expect(weight('mouthSmileRight')).toBeCloseTo(0.3);
+    expect(weight('mouthSmileLeft')).toBe(0);
+  });
+
+  test('names what is missing', () => {
+    const { rig } = makeRig({ shapes: ARKIT_51.filter((name) => name !== 'cheekPuff') });
+    expect(new Face(rig).missing).toEqual(['cheekPuff', 'tongueOut']);
+  });
+
+  test('uses ARKit expressions where there are no shapes', () => {
+    const { rig, values } = makeRig({
+      expressions: ARKIT_51.map((name) => name[0]!.toUpperCase() + name.slice(1)),
+    });
+    const face = new Face(rig);
+    expect(face.route).toBe('arkit');
+    show(face, faceOf({ jawOpen: 0.5 }));
+    expect(values.get('JawOpen')).toBe(0.5);
+  });
+
+  test('falls back to vowels and blinks', () => {
+    const { rig, values } = makeRig({ shapes: ['jawOpen'], expressions: [...VOWELS] });
+    const face = new Face(rig);
+    expect(face.route).toBe('vowels');
+    show(face, faceOf({ jawOpen: 0.6, eyeBlinkLeft: 1 }));
+    expect(values.get('aa')).toBeGreaterThan(0.6);
+    expect([values.get('blinkLeft'), values.get('blinkRight')]).toEqual([1, 0]);
+  });
+
+  test('blinks with both eyes where the character has one blink', () => {
+    const { rig, values } = makeRig({ expressions: ['aa', 'ih', 'ou', 'ee', 'oh', 'blink'] });
+    show(new Face(rig), faceOf({ eyeBlinkRight: 0.8 }));
+    expect(values.get('blink')).toBeCloseTo(0.8);
+  });
+
+  test('falls back to the jaw bone, then to nothing', () => {
+    const { rig, nodes } = makeRig({ bones: ['jaw'] });
+    const face = new Face(rig);
+    expect(face.route).toBe('jaw');
+    show(face, faceOf({ jawOpen: 1 }));
+    expect(nodes.get('jaw')!.rotation.x).toBeGreaterThan(0.2);
+    expect(new Face(makeRig({}).rig).route).toBe('none');
+  });
+
+  test('turns the eyes by bones, lids following', () => {
+    const { rig, nodes } = makeRig({ shapes: [...ARKIT_51], bones: ['leftEye', 'rightEye'] });
+    const face = new Face(rig);
+    expect(face.eyes).toBe('bones');
+    const weights = faceOf({ eyeLookInLeft: 0.9 });
+    face.look(weights, 0, 0.2, -0.3, 0.03);
+    expect(nodes.get('leftEye')!.rotation.y).toBeCloseTo(0.17);
+    expect(nodes.get('rightEye')!.rotation.y).toBeCloseTo(0.23);
+    expect(nodes.get('leftEye')!.rotation.x).toBeCloseTo(0.3);
+    expect(weights[CHANNEL.eyeLookDownLeft]).toBeGreaterThan(0.5);
+    expect(weights[CHANNEL.eyeLookInLeft]).toBe(0);
+  });
+
+  test('turns the eyes by shapes, the two of them outwards and inwards', () => {
+    const face = new Face(makeRig({ shapes: [...ARKIT_51] }).rig);
+    expect(face.eyes).toBe('shapes');
+    const weights = faceOf({});
+    face.look(weights, 0, 0.3, 0, 0);
+    expect(weights[CHANNEL.eyeLookOutLeft]).toBeCloseTo(0.5);
+    expect(weights[CHANNEL.eyeLookInRight]).toBeCloseTo(0.5);
+    expect(weights[CHANNEL.eyeLookInLeft]).toBe(0);
+  });
+});
+
+describe('vowels', () => {
+  const strongest = (weights: Parameters<typeof faceOf>[0]) => {
+    const target = new Float32Array(VOWELS.length);
+    vowelsInto(target, faceOf(weights));
+    const vowels = target.subarray(0, 5);
+    return { name: VOWELS[vowels.indexOf(Math.max(...vowels))], sum: vowels.reduce((a, b) => a + b) };
+  };
+  test.each([
+    ['aa', { jawOpen: 0.7 }],
+    ['oh', { jawOpen: 0.6, mouthFunnel: 0.7 }],
+    ['ou', { jawOpen: 0.1, mouthPucker: 0.8 }],
+    [
+      'ee',
+      {
+        jawOpen: 0.2,
+        mouthStretchLeft: 0.6,
+        mouthStretchRight: 0.6,
+        mouthSmileLeft: 0.5,
+        mouthSmileRight: 0.5,
+      },
+    ],
+    ['ih', { jawOpen: 0.1, mouthLowerDownLeft: 0.5, mouthLowerDownRight: 0.5 }],
+  ] as const)('says %s', (vowel, weights) => {
+    const { name, sum } = strongest(weights);
+    expect(name).toBe(vowel);
+    expect(sum).toBeLessThanOrEqual(1.0001);
+  });
+
+  test('shuts the lips of an open jaw', () => {
+    expect(strongest({ jawOpen: 0.3, mouthClose: 0.3 }).sum).toBeCloseTo(0);
+  });
+});
