@@ -40,6 +40,11 @@ def distance_bias(heads, ticks, window):
     return bias.masked_fill((distance < 0) | (distance > window), -math.inf)
 
 
+def ring_bias(heads, age, filled):
+    """Bias [H, W] of ring slots that hold the frame `age` frames ago; -1e9 for slots not yet filled."""
+    return (-slopes(heads)[:, None] * age).masked_fill(age > filled, -1e9)
+
+
 class CausalConv(nn.Linear):
     """A strided convolution over time that sees no future; weight [O, K*C], tap k = 0 is the oldest."""
 
@@ -169,8 +174,7 @@ class SpeechEncoder(nn.Module):
         state["conv_in"] = torch.cat([state["conv_in"], mel], 1)[:, -self.conv_in.carried :]
         state["conv_down"] = torch.cat([state["conv_down"], x], 1)[:, -self.conv_down.carried :]
         distance = torch.arange(window, -1, -1)
-        bias = -slopes(self.config.heads)[:, None, None] * distance
-        bias = bias.masked_fill(distance > filled, -math.inf)
+        bias = ring_bias(self.config.heads, distance, filled)[:, None]
         for i, block in enumerate(self.blocks):
             h, state["conv"][i], kv = block(h, state["conv"][i], bias, state["ring"][i])
             state["ring"][i] = torch.cat([state["ring"][i], kv], 1)[:, -window:]
