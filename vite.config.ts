@@ -12,6 +12,17 @@ const browser = () => ({
   instances: [{ browser: 'chromium' as const }],
 });
 
+const ISOLATION = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    isolated: boolean;
+  }
+}
+
 export default defineConfig({
   root: '.',
   server: { open: false },
@@ -20,7 +31,23 @@ export default defineConfig({
       { extends: true, test: { name: 'node', include: ['test/node/**/*.test.ts'] } },
       {
         extends: true,
-        test: { name: 'browser', include: ['test/browser/**/*.test.ts'], browser: browser() },
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          browser: browser(),
+          provide: { isolated: false },
+        },
+      },
+      {
+        // The same streams again on a cross-origin isolated page, which has shared memory.
+        extends: true,
+        server: { headers: ISOLATION },
+        test: {
+          name: 'isolated',
+          include: ['test/browser/{rpc,capture}.test.ts'],
+          browser: browser(),
+          provide: { isolated: true },
+        },
       },
       { extends: true, test: { name: 'bench', include: ['test/bench/**/*.bench.ts'], browser: browser() } },
     ],

@@ -1,0 +1,93 @@
+import { blockLength } from '../engine/audio/block.ts';
+import { PERSONS } from '../engine/motion.ts';
+import { EngineError, invariant } from '../errors.ts';
+import worklet from './capture.worklet.ts?worker&url';
+import { makeStream, type StreamEnd, transferables } from './stream.ts';
+
+/** How sound leaves the audio thread. */
+export type CaptureOptions = {
+  /** A ring in shared memory; the default is whether the page is isolated. Else blocks are transferred. */
+  readonly shared?: boolean | undefined;
+  /** Frames of a block; the default is the largest multiple of 128 within 6 ms, at least 128. */
+  readonly hopFrames?: number | undefined;
+  /** Blocks that may wait before sound is lost; the default holds two seconds. */
+  readonly capacityBlocks?: number | undefined;
+};
+
+/** Two voices on their way from the audio thread. */
+export type Capture = {
+  /** The node that takes both voices; it gives silence to the context's destination, which keeps it running. */
+  readonly node: AudioWorkletNode;
+  readonly hopFrames: number;
+  /** The reading end: blocks as `engine/audio/block.ts` defines them. */
+  readonly end: StreamEnd;
+  /** What to connect person `person`'s sound to; many nodes of any channels mix down to one voice. */
+  input(person: number): AudioNode;
+  /** Stops the capture and takes the node out of the graph. */
+  dispose(): void;
+};
+
+/**
+ * Records what is played into two inputs from the real-time audio thread, as blocks of both voices stamped with the
+ * context's frame. Blocks come while nothing is connected too, as silence. Throws `unsupported` when the worklet
+ * cannot be loaded.
+ */
+export async function capture(context: BaseAudioContext, options: CaptureOptions = {}): Promise<Capture> {
+  const { hopFrames = 128 * Math.max(1, Math.floor((0.006 * context.sampleRate) / 128)) } = options;
+  const { capacityBlocks = (2 * context.sampleRate) / hopFrames } = options;
+  invariant(Number.isInteger(hopFrames) && hopFrames > 0, `capture: hopFrames is ${hopFrames}`);
+  await load(context);
+  const node = new AudioWorkletNode(context, 'capture', {
+    numberOfInputs: PERSONS,
+    numberOfOutputs: 1,
+    outputChannelCount: [1],
+    channelCount: 1,
+    channelCountMode: 'explicit',
+    channelInterpretation: 'speakers',
+  });
+  const inputs = Array.from({ length: PERSONS }, (_, person) => {
+    const input = new GainNode(context, { channelCount: 1, channelCountMode: 'explicit' });
+    input.connect(node, 0, person);
+    return input;
+  });
+  node.connect(context.destination);
+  const { writer, reader } = makeStream(blockLength(hopFrames), capacityBlocks, { shared: options.shared });
+  const ready = new Promise<void>((resolve, reject) => {
+    node.port.onmessage = () => resolve();
+    node.onprocessorerror = () => reject(new EngineError('bug', 'capture: the worklet failed'));
+  });
+  node.port.postMessage(writer, transferables(writer));
+  // An offline context renders as soon as it is told to, so it must not be told before the worklet can write. A live
+  // one may be suspended, and in some browsers answers only when it runs.
+  if (context instanceof OfflineAudioContext) await ready;
+  else ready.catch(() => {});
+  return {
+    node,
+    hopFrames,
+    end: reader,
+    input(person) {
+      invariant(person in inputs, `capture: person ${person}, expected 0…${PERSONS - 1}`);
+      return inputs[person];
+    },
+    dispose() {
+      node.port.postMessage('stop');
+      for (const input of inputs) input.disconnect();
+      node.disconnect();
+    },
+  };
+}
+
+async function load(context: BaseAudioContext) {
+  if (!context.audioWorklet)
+    throw new EngineError('unsupported', 'This page may not record sound: it has no audio worklets.', {
+      hint: 'Open the page over https or from localhost.',
+    });
+  try {
+    await context.audioWorklet.addModule(worklet);
+  } catch (cause) {
+    throw new EngineError('unsupported', `The capture worklet could not be loaded from ${worklet}.`, {
+      hint: 'Serve that file as JavaScript, and let the Content-Security-Policy allow it as a script.',
+      cause,
+    });
+  }
+}
