@@ -100,7 +100,9 @@ function pipelineOf(device: GPUDevice, kernel: AnyKernel, launch: Launch) {
 }
 
 async function build(device: GPUDevice, kernel: AnyKernel, launch: Launch, key: string) {
+  device.pushErrorScope('validation'); // the pipeline's own error, below, says it all
   const module = device.createShaderModule({ label: kernel.name, code: kernel.wgsl });
+  device.popErrorScope().catch(() => null);
   const layout = device.createPipelineLayout({
     bindGroupLayouts: [
       device.createBindGroupLayout({
