@@ -14,7 +14,7 @@ export type GazeView = {
 const DEGREE = Math.PI / 180;
 /** Argyle & Ingham 1972: share of time with the eyes on the partner; Argyle & Dean 1965: a look lasts about 3 s. */
 const LOOK_S = { listening: 3, speaking: 2, idle: 2.6 } as const;
-const AWAY_S = { listening: 0.9, speaking: 1.9, idle: 1.5 } as const;
+const AWAY_S = { listening: 0.9, speaking: 2.5, idle: 1.3 } as const;
 /** Kendon 1967: a speaker looks away at about 70 % of turn starts. */
 const AWAY_AT_TURN = 0.7;
 const EYE_LIMIT_RAD = 30 * DEGREE;
