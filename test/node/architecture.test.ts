@@ -1,0 +1,130 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+
+const { errors, kernels, engine, motion } = {
+  errors: 'src/errors.ts',
+  kernels: 'src/kernels/',
+  engine: 'src/engine/',
+  motion: 'src/engine/motion.ts',
+};
+
+/**
+ * Who may import what. The longest prefix that fits is a file's layer, and a layer may import itself; `npm:` entries
+ * are packages, `node:` Node's own, `!` forbids. There are no exceptions: change the table or change the code.
+ */
+const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  'src/errors.ts': [],
+  'src/kernels/': [errors],
+  'src/engine/motion.ts': [errors],
+  'src/engine/visemes.ts': [errors],
+  'src/engine/timeline.ts': [errors, motion],
+  'src/engine/audio/': [errors, motion],
+  'src/engine/model/': [errors, kernels, motion, 'src/engine/audio/'],
+  'src/engine/model/generator.ts': [motion, 'src/engine/backend/backend.ts'],
+  'src/engine/backend/': [errors, kernels, motion, 'src/engine/audio/', 'src/engine/model/'],
+  'src/engine/backend/wasm.': [
+    errors,
+    kernels,
+    motion,
+    'src/engine/model/',
+    'src/engine/backend/',
+    'npm:onnxruntime-web',
+  ],
+  'src/engine/body/': [errors, motion],
+  'src/engine/export/': [errors, motion, 'src/engine/visemes.ts'],
+  'src/engine/stage/': [errors, motion, 'src/engine/timeline.ts', 'npm:three', 'npm:@pixiv/three-vrm'],
+  'src/workers/': [errors, kernels, engine, '!src/engine/stage/', 'npm:comlink'],
+  'src/cli/': [
+    errors,
+    kernels,
+    engine,
+    '!src/engine/stage/',
+    'npm:webgpu',
+    'npm:audio-decode',
+    'node:',
+    'public/models',
+  ],
+  'src/index.ts': ['src/', '!src/cli/'],
+  'demo/': ['src/index.ts'],
+};
+
+/** Words that a layer's code (comments aside) never says; a longer prefix does not lift a shorter one's ban. */
+const NEVER_SAYS: Readonly<Record<string, RegExp>> = {
+  'src/kernels/': /\b(audio|avatar|bone|mel|document|Worker)\b/,
+  'src/engine/': /\b(Worker|AudioWorklet\w*|SharedArrayBuffer)\b/,
+  'src/engine/audio/': /\b(document|GPU\w*)\b/,
+  'src/engine/model/': /\bdocument\b/,
+  'src/engine/backend/': /\bdocument\b/,
+  'src/engine/body/': /\b(document|GPU\w*)\b/,
+  'src/engine/export/': /\b(document|GPU\w*)\b/,
+  'src/workers/': /\bdocument\b/,
+  'src/cli/': /\bdocument\b/,
+};
+
+const IMPORT = /(?:\bfrom|\bimport|new URL)\s*\(?\s*['"]([^'"]+)['"]/g;
+const COMMENT = /\/\*[\s\S]*?\*\/|(?<!:)\/\/.*/g;
+
+const layerOf = (file: string) =>
+  Object.keys(LAYERS)
+    .filter((prefix) => file.startsWith(prefix))
+    .sort((a, b) => b.length - a.length)
+    .at(0);
+
+/** `src/kernels/gpu.ts`, `npm:three/addons/…` or `node:fs`. */
+function targetOf(file: string, spec: string) {
+  const plain = spec.replace(/\?.*$/, '');
+  if (plain.startsWith('.')) return path.posix.join(path.posix.dirname(file), plain);
+  return plain.startsWith('node:') ? plain : `npm:${plain}`;
+}
+
+/** What is wrong with an import, or undefined. */
+function objection(file: string, spec: string): string | undefined {
+  const layer = layerOf(file);
+  if (!layer) return `${file} belongs to no layer`;
+  const target = targetOf(file, spec);
+  const matches = (rule: string) =>
+    rule.startsWith('npm:') ? target === rule || target.startsWith(`${rule}/`) : target.startsWith(rule);
+  const rules = [layer, ...LAYERS[layer]];
+  const forbidden = rules.some((rule) => rule.startsWith('!') && matches(rule.slice(1)));
+  return !forbidden && rules.some(matches) ? undefined : `${layer} may not import ${target}`;
+}
+
+const files = ['src', 'demo'].flatMap((root) =>
+  readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .map((file) => path.posix.join(root, file.replaceAll('\\', '/')))
+    .filter((file) => /\.(ts|mjs|js|wgsl)$/.test(file)),
+);
+
+test.each(files)('%s keeps to its layer', (file) => {
+  const layer = layerOf(file);
+  expect(layer, `${file} belongs to no layer`).toBeDefined();
+  const code = readFileSync(file, 'utf8').replace(COMMENT, '');
+  const specs = [...code.matchAll(IMPORT)].map(([, spec]) => spec);
+  expect(specs.map((spec) => objection(file, spec)).filter(Boolean)).toEqual([]);
+  if (!file.endsWith('.ref.ts'))
+    expect(
+      specs.filter((spec) => spec.endsWith('.ref.ts')),
+      'references are for tests',
+    ).toEqual([]);
+  for (const [prefix, words] of Object.entries(NEVER_SAYS))
+    if (file.startsWith(prefix)) expect(code.match(words)?.[0], `${prefix} never says this`).toBeUndefined();
+});
+
+test('the law itself: what it forbids, what it allows', () => {
+  expect(objection('src/helpers/math.ts', '../errors.ts')).toMatch('belongs to no layer');
+  expect(objection('src/engine/loose.ts', '../errors.ts')).toMatch('belongs to no layer');
+  expect(objection('src/kernels/gpu.ts', '../engine/motion.ts')).toMatch(
+    'may not import src/engine/motion.ts',
+  );
+  expect(objection('src/engine/audio/levels.ts', 'three')).toMatch('may not import npm:three');
+  expect(objection('src/engine/stage/stage.ts', 'three-stdlib')).toMatch('may not import npm:three-stdlib');
+  expect(objection('src/engine/backend/webgpu.ts', 'onnxruntime-web/wasm')).toMatch('may not import');
+  expect(objection('src/workers/rpc.ts', '../engine/stage/stage.ts')).toMatch('may not import');
+  expect(objection('src/index.ts', './cli/motion.ts')).toMatch('may not import');
+  expect(objection('demo/main.ts', '../src/engine/motion.ts')).toMatch('may not import');
+  expect(objection('src/engine/backend/wasm.session.ts', 'onnxruntime-web/wasm')).toBeUndefined();
+  expect(objection('src/engine/stage/character.ts', 'three/addons/loaders/GLTFLoader.js')).toBeUndefined();
+  expect(objection('src/workers/capture.ts', './capture.worklet.ts?worker&url')).toBeUndefined();
+  expect(objection('demo/main.ts', './style.css')).toBeUndefined();
+});
