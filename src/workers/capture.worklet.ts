@@ -14,7 +14,7 @@ registerProcessor(
     #block = new Float32Array(0);
     #frame = 0; // of the block's first sample
     #filled = 0; // frames of the block
-    #connected = 0;
+    #present = 0;
     #running = true;
 
     constructor() {
@@ -38,24 +38,28 @@ registerProcessor(
       if (currentFrame !== this.#frame + this.#filled) {
         this.#frame = currentFrame;
         this.#filled = 0;
-        this.#connected = 0;
+        this.#present = 0;
       }
       for (let done = 0; done < quantum; ) {
         const count = Math.min(quantum - done, hop - this.#filled);
         for (let person = 0; person < inputs.length; person++) {
-          const samples = inputs[person][0]; // the node mixes down to one channel; none while nothing plays
+          const samples = inputs[person][0]; // the node mixes down to one channel, or none
           const to = BLOCK_HEADER + person * hop + this.#filled;
-          if (samples) this.#connected |= 1 << person;
-          for (let i = 0; i < count; i++) this.#block[to + i] = samples ? samples[done + i] : 0;
+          for (let i = 0; i < count; i++) {
+            const x = samples ? samples[done + i] : 0;
+            // Browsers differ in whether an input that nothing plays into has channels; zeros are zeros everywhere.
+            if (x !== 0) this.#present |= 1 << person;
+            this.#block[to + i] = x;
+          }
         }
         done += count;
         this.#filled += count;
         if (this.#filled < hop) continue;
-        stampBlock(this.#block, this.#frame, this.#connected);
+        stampBlock(this.#block, this.#frame, this.#present);
         this.#writer.push(this.#block);
         this.#frame += hop;
         this.#filled = 0;
-        this.#connected = 0;
+        this.#present = 0;
       }
       return true;
     }

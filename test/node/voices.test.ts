@@ -50,7 +50,7 @@ test('blocks on any start frame give the ticks of the whole sound', () => {
       out.push(...ticks(voices));
     }
     expect(voices.startFrame).toBe(start);
-    expect(voices.connected).toBe(3);
+    expect(voices.present).toBe(3);
     expect(out.length).toBeGreaterThanOrEqual(29);
     expect(out).toEqual(want.slice(0, out.length));
     expect(voices.stats).toEqual({ gapSamples: 0, lateSamples: 0, nonFinite: 0 });

@@ -1,6 +1,6 @@
 import { invariant } from '../../errors.ts';
 import { PERSONS, SAMPLE_RATE_HZ } from '../motion.ts';
-import { BLOCK_HEADER, blockConnected, blockFrame, blockFrames } from './block.ts';
+import { BLOCK_HEADER, blockFrame, blockFrames, blockPresent } from './block.ts';
 import { LogMel, MEL_BANDS, MEL_SILENCE } from './logmel.ts';
 import { Resampler } from './resample.ts';
 
@@ -29,8 +29,8 @@ export class Voices {
   tickIndex = 0;
   /** The context frame of the clock's sample 0; undefined before the first block. */
   startFrame: number | undefined;
-  /** Bit p says that something played into person p's input in the last block. */
-  connected = 0;
+  /** Bit p says that the last block's sound of person p was not all exact zeros. */
+  present = 0;
   readonly contextRateHz: number;
   readonly #resamplers: readonly Resampler[];
   readonly #mels: readonly LogMel[];
@@ -78,7 +78,7 @@ export class Voices {
       this.startFrame = frame;
       this.#nextFrame = frame;
     }
-    this.connected = blockConnected(block);
+    this.present = blockPresent(block);
     for (; this.#nextFrame < frame; ) {
       const count = Math.min(frame - this.#nextFrame, SILENCE.length);
       for (let p = 0; p < PERSONS; p++) this.#toMel(p, this.#resamplers[p].pushSilence(count));
