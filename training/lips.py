@@ -1,0 +1,389 @@
+"""Co-articulation model: phones with times -> ARKit mouth curves, after Cohen & Massaro (1993).
+
+Every phone has a target per articulator and a dominance that decays exponentially before and after it; a curve is the
+dominance-weighted mean of the targets of all phones around. Short phones therefore undershoot by themselves. The
+closures of p b m and the lip-to-teeth contact of f v are not left to the mean: a gate forces them.
+Shapes: n = frames, A = articulators. Times in seconds, levels in dB, weights 0..1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from face import ARKIT_51
+
+ARTICULATORS = (
+    "jaw pucker funnel stretch dimple smile lowerDown upperUp rollLower rollUpper shrugLower shrugUpper press forward"
+).split()
+"""What the dominance model moves; `channels_of` turns it into ARKit channels."""
+
+INDEX = {name: i for i, name in enumerate(ARTICULATORS)}
+CHANNEL = {name: i for i, name in enumerate(ARKIT_51)}
+
+BILABIAL = frozenset("P B M".split())
+LABIODENTAL = frozenset("F V".split())
+OPEN_VOWEL = frozenset("AA AE AO AH AW AY".split())
+VOWEL = frozenset("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split())
+
+# Time constants of the dominance, seconds before and after the phone's core: lip rounding starts 120-250 ms early
+# (Bell-Berti & Harris 1979); the jaw is slower than the lips' own muscles.
+REACH = {
+    "jaw": (0.045, 0.052),
+    "round": (0.110, 0.070),
+    "spread": (0.070, 0.060),
+    "lips": (0.038, 0.042),
+}
+GROUP = {
+    "jaw": "jaw forward",
+    "round": "pucker funnel",
+    "spread": "stretch dimple smile",
+    "lips": "lowerDown upperUp rollLower rollUpper shrugLower shrugUpper press",
+}
+GROUPS = tuple(GROUP)
+
+# Share of a phone's duration in which its dominance stands at its peak.
+CORE_SHARE = 0.35
+
+# Targets: duration share : articulator=value ... ; j/r/s/l = strength (alpha) of the groups jaw, round, spread, lips.
+# Shapes follow the viseme descriptions of Edwards et al. 2016 (JALI); openings were set on the ICT face so that the
+# inner-lip gap orders as AA > AE > AO > EH > AH > IH > IY > UW > S > F > P = 0 and against face-grid-s1's range.
+_TARGETS = """
+AA 1.0: jaw=.64 funnel=.06 lowerDown=.12 upperUp=.06 j=1.1 r=.6 s=.5 l=.6
+AE 1.0: jaw=.60 stretch=.16 smile=.05 lowerDown=.20 upperUp=.13 j=1.1 r=.8 s=.9 l=.7
+AH 1.0: jaw=.48 lowerDown=.10 upperUp=.05 j=.9 r=.4 s=.35 l=.5
+AO 1.0: jaw=.54 pucker=.20 funnel=.34 lowerDown=.12 upperUp=.06 j=1.1 r=1.1 s=.8 l=.6
+AW 0.5: jaw=.64 funnel=.08 lowerDown=.14 upperUp=.07 j=1.1 r=.6 s=.5 l=.6
+AW 0.5: jaw=.26 pucker=.50 funnel=.28 j=.8 r=1.2 s=.8 l=.5
+AY 0.55: jaw=.64 lowerDown=.14 upperUp=.08 j=1.1 r=.6 s=.4 l=.6
+AY 0.45: jaw=.26 stretch=.16 smile=.07 lowerDown=.14 upperUp=.08 j=.8 r=.7 s=.8 l=.5
+EH 1.0: jaw=.42 stretch=.13 smile=.03 lowerDown=.17 upperUp=.10 j=.9 r=.8 s=.8 l=.6
+ER 1.0: jaw=.27 pucker=.22 funnel=.22 lowerDown=.08 upperUp=.04 j=.9 r=.9 s=.7 l=.5
+EY 0.5: jaw=.40 stretch=.12 smile=.03 lowerDown=.16 upperUp=.09 j=.9 r=.8 s=.8 l=.6
+EY 0.5: jaw=.22 stretch=.20 smile=.08 lowerDown=.13 upperUp=.07 j=.8 r=.8 s=.9 l=.5
+IH 1.0: jaw=.28 stretch=.10 smile=.02 lowerDown=.14 upperUp=.07 j=.8 r=.6 s=.6 l=.5
+IY 1.0: jaw=.18 stretch=.26 dimple=.08 smile=.12 lowerDown=.15 upperUp=.08 j=.9 r=1.0 s=1.2 l=.6
+OW 0.5: jaw=.40 pucker=.30 funnel=.34 lowerDown=.06 j=1.0 r=1.1 s=.9 l=.5
+OW 0.5: jaw=.22 pucker=.62 funnel=.22 j=.8 r=1.3 s=.9 l=.5
+OY 0.5: jaw=.50 pucker=.26 funnel=.34 lowerDown=.08 j=1.1 r=1.1 s=.8 l=.5
+OY 0.5: jaw=.22 stretch=.14 smile=.05 lowerDown=.12 upperUp=.06 j=.8 r=.8 s=.8 l=.5
+UH 1.0: jaw=.30 pucker=.28 funnel=.26 lowerDown=.06 j=.8 r=.9 s=.7 l=.5
+UW 1.0: jaw=.19 pucker=.72 funnel=.26 j=.9 r=1.4 s=1.0 l=.6
+W 1.0: jaw=.13 pucker=.85 funnel=.12 j=1.0 r=2.0 s=1.0 l=.8
+Y 1.0: jaw=.16 stretch=.18 smile=.06 lowerDown=.12 upperUp=.06 j=.7 r=.4 s=.8 l=.5
+R 1.0: jaw=.18 pucker=.34 funnel=.24 lowerDown=.05 upperUp=.05 j=.7 r=1.0 s=.6 l=.4
+L 1.0: jaw=.25 stretch=.04 lowerDown=.12 upperUp=.06 j=.6 r=.15 s=.2 l=.4
+T 1.0: jaw=.13 stretch=.04 lowerDown=.13 upperUp=.07 j=.7 r=.12 s=.2 l=.4
+D 1.0: jaw=.14 stretch=.04 lowerDown=.13 upperUp=.07 j=.7 r=.12 s=.2 l=.4
+N 1.0: jaw=.15 stretch=.03 lowerDown=.12 upperUp=.06 j=.6 r=.12 s=.2 l=.35
+S 1.0: jaw=.07 stretch=.13 smile=.03 lowerDown=.20 upperUp=.13 j=1.2 r=.35 s=.5 l=.9
+Z 1.0: jaw=.08 stretch=.12 smile=.03 lowerDown=.19 upperUp=.12 j=1.1 r=.35 s=.5 l=.9
+SH 1.0: jaw=.09 pucker=.22 funnel=.52 lowerDown=.10 upperUp=.10 forward=.18 j=1.1 r=1.4 s=.8 l=.8
+ZH 1.0: jaw=.10 pucker=.22 funnel=.48 lowerDown=.10 upperUp=.10 forward=.16 j=1.0 r=1.3 s=.8 l=.8
+CH 1.0: jaw=.09 pucker=.22 funnel=.48 lowerDown=.10 upperUp=.10 forward=.16 j=1.1 r=1.3 s=.8 l=.8
+JH 1.0: jaw=.10 pucker=.20 funnel=.44 lowerDown=.10 upperUp=.10 forward=.14 j=1.0 r=1.2 s=.8 l=.8
+TH 1.0: jaw=.17 stretch=.03 lowerDown=.17 upperUp=.08 j=.9 r=.25 s=.3 l=.7
+DH 1.0: jaw=.16 stretch=.03 lowerDown=.15 upperUp=.07 j=.7 r=.2 s=.25 l=.5
+K 1.0: jaw=.22 lowerDown=.09 upperUp=.05 j=.45 r=.1 s=.15 l=.3
+G 1.0: jaw=.22 lowerDown=.09 upperUp=.05 j=.45 r=.1 s=.15 l=.3
+NG 1.0: jaw=.22 lowerDown=.09 upperUp=.05 j=.45 r=.1 s=.15 l=.3
+HH 1.0: jaw=.28 lowerDown=.06 upperUp=.03 j=.25 r=.08 s=.1 l=.2
+F 1.0: jaw=.10 upperUp=.10 rollLower=.20 j=1.0 r=.3 s=.3 l=1.2
+V 1.0: jaw=.11 upperUp=.10 rollLower=.18 j=.9 r=.3 s=.3 l=1.1
+P 1.0: jaw=.08 j=.9 r=.15 s=.15 l=.9
+B 1.0: jaw=.08 j=.9 r=.15 s=.15 l=.9
+M 1.0: jaw=.08 j=.9 r=.15 s=.15 l=.9
+SIL 1.0: jaw=.06 j=.5 r=.25 s=.4 l=.4
+"""
+
+# Poses that the gates force. mouthClose comes on top in the amount that shuts the lips over the remaining jaw.
+CLOSED = {
+    "P": {"press": 0.34, "rollLower": 0.10, "rollUpper": 0.08},
+    "B": {"press": 0.30, "rollLower": 0.10, "rollUpper": 0.08},
+    "M": {"press": 0.24, "rollLower": 0.13, "rollUpper": 0.11},
+}
+TEETH = {"rollLower": 0.42, "upperUp": 0.14, "shrugLower": 0.06}
+
+# A closed mouth keeps this much of the jaw opening around it, and never more than the limit.
+CLOSED_JAW_SHARE, CLOSED_JAW_LIMIT = 0.28, 0.09
+# mouthClose that just shuts the ICT lips = jawOpen * first - press * second + third (a fit on the mesh, jaw 0..0.12).
+SHUT = (0.76, 0.065, 0.022)
+
+RAMP_S = 0.050  # lips travel from open to closed, or back
+EARLY_S, RELEASE_S = 0.008, 0.016  # closed just before the sound says so; a stop's burst already opens the lips
+VOWEL_INSET_S = 0.052  # beside an open vowel the closure stays this far inside the consonant
+SHORTEST_CLOSURE_S = 0.036  # one motion frame always falls into it
+STRAY_S = 0.036  # as far as a closure may reach into the neighbours of a very short consonant
+ONSET_LEAD_S = 0.085  # the mouth opens before the sound by what the look-ahead of 2 frames can know
+OFFSET_TAIL_S = 0.30  # and closes after it
+PAUSE_S = 0.22  # shorter silences do not bring the mouth to rest
+
+# Jaw against loudness: share of opening lost per dB below the talker's usual vowel level.
+JAW_PER_DB, JAW_GAIN_LIMITS = 0.035, (0.45, 1.3)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one of the four speaking styles moves; factors on the neutral model."""
+
+    jaw: float = 1.0
+    rounding: float = 1.0
+    spread: float = 1.0
+    lips: float = 1.0
+    smile: float = 0.0
+    brow: float = 1.0
+    blinks_per_minute: float = 26.0
+    lean: float = 0.0
+
+
+STYLES = (
+    Style(lean=0.04),
+    Style(jaw=1.22, spread=1.5, lips=1.25, smile=0.10, brow=1.6, blinks_per_minute=29.0, lean=-0.06),
+    Style(jaw=0.72, rounding=0.75, spread=0.6, lips=0.75, brow=0.45, blinks_per_minute=21.0, lean=0.08),
+    Style(jaw=1.04, rounding=1.4, spread=0.45, lips=0.9, smile=-0.04, brow=0.9, blinks_per_minute=25.0, lean=-0.03),
+)
+"""Styles 0..3: even, big and smiling, small, rounded."""
+
+
+def _parse_targets() -> tuple[dict, np.ndarray, np.ndarray]:
+    parts: dict[str, list[tuple[float, int]]] = {}
+    targets, strengths = [], []
+    for line in _TARGETS.strip().splitlines():
+        head, body = line.split(":")
+        phone, share = head.split()
+        target, strength = np.zeros(len(ARTICULATORS)), np.zeros(len(GROUPS))
+        for item in body.split():
+            name, value = item.split("=")
+            if name in "jrsl":
+                strength["jrsl".index(name)] = float(value)
+            else:
+                target[INDEX[name]] = float(value)
+        parts.setdefault(phone, []).append((float(share), len(targets)))
+        targets.append(target)
+        strengths.append(strength)
+    return parts, np.array(targets), np.array(strengths)
+
+
+PARTS, TARGETS, STRENGTHS = _parse_targets()
+_GROUP_OF = np.array([[name in GROUP[g].split() for g in GROUPS].index(True) for name in ARTICULATORS])
+
+Segment = tuple[str, float, float]
+"""A phone with start and duration in seconds."""
+
+
+def expanded(segments: list[Segment]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Phones split into their parts (diphthongs have two): target rows, starts, durations."""
+    rows, starts, lengths = [], [], []
+    for phone, start, duration in segments:
+        at = start
+        for share, row in PARTS[phone]:
+            rows.append(row)
+            starts.append(at)
+            lengths.append(share * duration)
+            at += share * duration
+    return np.array(rows, int), np.array(starts), np.array(lengths)
+
+
+def articulation(segments: list[Segment], times: np.ndarray) -> np.ndarray:
+    """Dominance-weighted articulators [n, A] at `times` for phones that cover them (silences included)."""
+    rows, starts, lengths = expanded(segments)
+    out = np.zeros((len(times), len(ARTICULATORS)))
+    centres, halves = starts + lengths / 2, CORE_SHARE * lengths / 2
+    order = np.argsort(centres)
+    rows, centres, halves = rows[order], centres[order], halves[order]
+    for first in range(0, len(times), 256):
+        t = times[first : first + 256]
+        lo, hi = np.searchsorted(centres + halves, t[0] - 0.8), np.searchsorted(centres - halves, t[-1] + 0.8)
+        lo = min(lo, max(len(centres) - 1, 0))
+        near = slice(lo, max(hi, lo + 1))
+        offset = t[:, None] - centres[near]
+        distance = np.maximum(np.abs(offset) - halves[near], 0)
+        for g, group in enumerate(GROUPS):
+            before, after = REACH[group]
+            reach = np.where(offset < 0, before, after)
+            dominance = STRENGTHS[rows[near], g] * np.exp(-distance / reach) + 1e-9
+            mixed = dominance @ TARGETS[rows[near]] / dominance.sum(1, keepdims=True)
+            mine = _GROUP_OF == g
+            out[first : first + 256, mine] = mixed[:, mine]
+    return out
+
+
+def _trapezoid(times: np.ndarray, start: float, end: float, ramp: float) -> np.ndarray:
+    outside = np.maximum(start - times, times - end)
+    return 0.5 + 0.5 * np.cos(np.pi * np.clip(outside / ramp, 0, 1))
+
+
+def closure_span(start: float, end: float, vowel_end: float, vowel_start: float) -> tuple[float, float]:
+    """Start and end of the full closure of bilabials at start..end, given the open vowels nearest before and after.
+
+    Near an open vowel it retreats into the consonant, so that the vowel keeps its opening at 30 frames per second;
+    it never gets shorter than one frame nor leaves the consonant by more than STRAY_S.
+    """
+    early, release = start - EARLY_S, end - RELEASE_S
+    a, b = max(early, vowel_end + VOWEL_INSET_S), min(release, vowel_start - VOWEL_INSET_S)
+    if b - a < SHORTEST_CLOSURE_S:
+        half = SHORTEST_CLOSURE_S / 2
+        middle = (a + b) / 2 if (a > early) == (b < release) else b - half if b < release else a + half
+        earliest, latest = start - STRAY_S + half, end + STRAY_S - half
+        middle = min(max(middle, earliest), max(latest, earliest))
+        a, b = middle - half, middle + half
+    return a, b
+
+
+def merged_silences(segments: list[Segment]) -> list[Segment]:
+    """The same phones with neighbouring silences made one."""
+    out: list[Segment] = []
+    for phone, start, duration in segments:
+        if out and phone == out[-1][0] == "SIL":
+            out[-1] = (phone, out[-1][1], start + duration - out[-1][1])
+        else:
+            out.append((phone, start, duration))
+    return out
+
+
+def gates(segments: list[Segment], times: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Closure gate 0..1 per bilabial phone name, [n] each, and the labiodental gate [n]."""
+    closed = {phone: np.zeros(len(times)) for phone in CLOSED}
+    teeth = np.zeros(len(times))
+    count = len(segments)
+    last_vowel_end, next_vowel_start = -1e9, np.full(count + 1, 1e9)
+    for index in range(count - 1, -1, -1):
+        phone, start, _ = segments[index]
+        next_vowel_start[index] = start if phone in OPEN_VOWEL else next_vowel_start[index + 1]
+    for index, (phone, start, duration) in enumerate(segments):
+        lo, hi = np.searchsorted(times, [start - 0.3, start + duration + 0.5])
+        t = times[lo:hi]
+        if phone in OPEN_VOWEL:
+            last_vowel_end = start + duration
+        elif phone in BILABIAL and (index == 0 or segments[index - 1][0] not in BILABIAL):
+            last = index
+            while last + 1 < count and segments[last + 1][0] in BILABIAL:
+                last += 1
+            end = segments[last][1] + segments[last][2]
+            a, b = closure_span(start, end, last_vowel_end, next_vowel_start[last + 1])
+            if _long_silence(segments, index - 1):
+                a -= ONSET_LEAD_S
+            if _long_silence(segments, last + 1):
+                b += 0.7 * OFFSET_TAIL_S
+            closed[phone][lo:hi] = np.maximum(closed[phone][lo:hi], _trapezoid(t, a, b, RAMP_S))
+        elif phone in LABIODENTAL:
+            inset = min(0.02, duration / 4)
+            shape = _trapezoid(t, start + inset, start + duration - inset, 0.07)
+            teeth[lo:hi] = np.maximum(teeth[lo:hi], shape)
+    return closed, teeth
+
+
+def _long_silence(segments: list[Segment], index: int) -> bool:
+    if not 0 <= index < len(segments):
+        return True
+    return segments[index][0] == "SIL" and segments[index][2] >= PAUSE_S
+
+
+def activity(segments: list[Segment], times: np.ndarray) -> np.ndarray:
+    """Share [n] of the speech posture: 0 at rest, 1 in speech, opening ONSET_LEAD_S early and closing late."""
+    out = np.zeros(len(times))
+    runs: list[list[float]] = []
+    for phone, start, duration in segments:
+        if phone == "SIL":
+            continue
+        if runs and start - runs[-1][1] < PAUSE_S:
+            runs[-1][1] = start + duration
+        else:
+            runs.append([start, start + duration])
+    for start, end in runs:
+        lo, hi = np.searchsorted(times, [start - ONSET_LEAD_S, end + OFFSET_TAIL_S])
+        t = times[lo:hi]
+        rise = np.clip((t - start + ONSET_LEAD_S) / (ONSET_LEAD_S + 0.03), 0, 1)
+        fall = np.clip((end + OFFSET_TAIL_S - t) / OFFSET_TAIL_S, 0, 1)
+        out[lo:hi] = np.maximum(out[lo:hi], (0.5 - 0.5 * np.cos(np.pi * rise)) * (0.5 - 0.5 * np.cos(np.pi * fall)))
+    return out
+
+
+def jaw_gain(level_db: np.ndarray, usual_db: np.ndarray | float) -> np.ndarray:
+    """Factor on the jaw [n] from the local level and the talker's usual vowel level."""
+    return np.clip(1 + JAW_PER_DB * (level_db - usual_db), *JAW_GAIN_LIMITS)
+
+
+def levels_db(samples: np.ndarray, frames: int, rate_hz: float = 30.0, sample_rate_hz: int = 16_000) -> np.ndarray:
+    """RMS level [frames] in dB of a 60 ms window around each frame's time."""
+    half = int(0.030 * sample_rate_hz)
+    power = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
+    centre = np.round(np.arange(frames) * sample_rate_hz / rate_hz).astype(int)
+    a, b = np.clip(centre - half, 0, len(samples)), np.clip(centre + half, 0, len(samples))
+    mean = (power[b] - power[a]) / (2 * half)
+    return 10 * np.log10(np.maximum(mean, 1e-10))
+
+
+def mouth_curves(
+    segments: list[Segment], times: np.ndarray, gain: np.ndarray | float = 1.0, style: dict[str, np.ndarray] | None = None
+) -> np.ndarray:
+    """ARKit weights [n, 51] of the mouth (other channels 0) for phones at `times`.
+
+    `gain` [n] scales the jaw (see `jaw_gain`); `style` gives per-frame factors jaw, rounding, spread, lips and the
+    left-right lean (see `Style`).
+    """
+    factor = {"jaw": 1.0, "rounding": 1.0, "spread": 1.0, "lips": 1.0, "lean": 0.0} | (style or {})
+    segments = merged_silences(segments)
+    active = activity(segments, times)
+    y = articulation(segments, times) * active[:, None]
+    scale = {"jaw": factor["jaw"] * gain, "round": factor["rounding"], "spread": factor["spread"], "lips": factor["lips"]}
+    for g, group in enumerate(GROUPS):
+        y[:, _GROUP_OF == g] *= np.broadcast_to(scale[group], len(times))[:, None]
+    y[:, INDEX["jaw"]] = 0.9 * np.tanh(y[:, INDEX["jaw"]] / 0.9)
+    closed, teeth = gates(segments, times)
+
+    for name in ARTICULATORS:
+        i = INDEX[name]
+        if name in TEETH:
+            y[:, i] += teeth * (TEETH[name] - y[:, i])
+        elif name in ("lowerDown", "funnel"):
+            y[:, i] *= 1 - teeth * (0.95 if name == "lowerDown" else 0.7)
+    y[:, INDEX["jaw"]] += teeth * (np.minimum(y[:, INDEX["jaw"]], 0.11) - y[:, INDEX["jaw"]])
+
+    total = np.max(list(closed.values()), axis=0)
+    weight = {p: c / np.maximum(sum(closed.values()), 1e-9) for p, c in closed.items()}
+    shut_jaw = np.minimum(CLOSED_JAW_SHARE * y[:, INDEX["jaw"]], CLOSED_JAW_LIMIT)
+    for name in ARTICULATORS:
+        i = INDEX[name]
+        if name == "jaw":
+            goal = shut_jaw
+        elif name in ("lowerDown", "upperUp", "funnel", "shrugUpper", "shrugLower"):
+            goal = 0.0
+        elif name in ("pucker", "stretch", "dimple", "smile", "forward"):
+            goal = 0.6 * y[:, i]
+        else:
+            goal = sum(weight[p] * CLOSED[p].get(name, 0.0) for p in CLOSED)
+        y[:, i] += total * (goal - y[:, i])
+    close = np.maximum(SHUT[0] * shut_jaw - SHUT[1] * y[:, INDEX["press"]] + SHUT[2], 0)
+    return channels_of(y, total * close, np.broadcast_to(factor["lean"], len(times)))
+
+
+def channels_of(articulators: np.ndarray, mouth_close: np.ndarray, lean: np.ndarray) -> np.ndarray:
+    """ARKit weights [n, 51] of articulators [n, A]; `lean` [n] makes paired channels a little unequal."""
+    out = np.zeros((len(articulators), len(ARKIT_51)))
+    single = {
+        "jawOpen": "jaw",
+        "jawForward": "forward",
+        "mouthPucker": "pucker",
+        "mouthFunnel": "funnel",
+        "mouthRollLower": "rollLower",
+        "mouthRollUpper": "rollUpper",
+        "mouthShrugLower": "shrugLower",
+        "mouthShrugUpper": "shrugUpper",
+    }
+    paired = {
+        "mouthStretch": "stretch",
+        "mouthDimple": "dimple",
+        "mouthSmile": "smile",
+        "mouthLowerDown": "lowerDown",
+        "mouthUpperUp": "upperUp",
+        "mouthPress": "press",
+    }
+    for channel, name in single.items():
+        out[:, CHANNEL[channel]] = articulators[:, INDEX[name]]
+    for channel, name in paired.items():
+        out[:, CHANNEL[channel + "Left"]] = articulators[:, INDEX[name]] * (1 + lean)
+        out[:, CHANNEL[channel + "Right"]] = articulators[:, INDEX[name]] * (1 - lean)
+    out[:, CHANNEL["mouthClose"]] = mouth_close
+    return np.clip(out, 0, 1)
