@@ -7,7 +7,7 @@ export type Placement = {
   readonly cameraYawRad: number;
 };
 
-const FIELD_OF_VIEW_DEG = 26;
+const FIELD_OF_VIEW_DEG = 30;
 const SHOULDERS_M = 0.56;
 const OVER_HEAD_M = 0.25;
 const UNDER_HIPS_M = 0.02;
@@ -16,9 +16,9 @@ const UNDER_HIPS_M = 0.02;
 export function placementFor(aspect: number): Placement {
   const upright = MathUtils.clamp((1.25 - aspect) / 0.7, 0, 1);
   return {
-    separationM: MathUtils.lerp(1.2, 0.92, upright),
-    openRad: MathUtils.degToRad(MathUtils.lerp(42, 36, upright)),
-    cameraYawRad: MathUtils.degToRad(MathUtils.lerp(-5, -14, upright)),
+    separationM: MathUtils.lerp(1.14, 0.86, upright),
+    openRad: MathUtils.degToRad(MathUtils.lerp(46, 44, upright)),
+    cameraYawRad: MathUtils.degToRad(MathUtils.lerp(-4, -3, upright)),
   };
 }
 

@@ -21,6 +21,8 @@ const EYE_LIMIT_RAD = 30 * DEGREE;
 const EYE_DISTANCE_M = 0.063;
 /** Part of an aversion the head takes over; eyes alone do the small ones. */
 const HEAD_SHARE = 0.4;
+/** Part of the way to the partner the head goes; the eyes go the rest. */
+const FACING = { yaw: 0.78, pitch: 0.85 } as const;
 
 type Target = 'partner' | 'away' | 'camera';
 
@@ -129,8 +131,8 @@ export class Gaze {
       this.#started = true;
       set(this.#gaze, yaw, pitch);
       set(this.#to, yaw, pitch);
-      this.headYawRad = yaw;
-      this.headPitchRad = pitch;
+      this.headYawRad = FACING.yaw * yaw;
+      this.headPitchRad = FACING.pitch * pitch;
       return 0;
     }
     if (this.#saccadeS < this.#saccadeLengthS + 0.12) return 0;
@@ -163,8 +165,9 @@ export class Gaze {
   #moveHead(deltaS: number, view: GazeView) {
     const { partner } = view;
     const off = this.#target === 'partner' ? 0 : HEAD_SHARE;
-    const goalYaw = 0.9 * partner.yawRad + off * (this.#aim(view, 'yawRad') - partner.yawRad);
-    const goalPitch = 0.85 * partner.pitchRad + off * (this.#aim(view, 'pitchRad') - partner.pitchRad);
+    const goalYaw = FACING.yaw * partner.yawRad + off * (this.#aim(view, 'yawRad') - partner.yawRad);
+    const goalPitch =
+      FACING.pitch * partner.pitchRad + off * (this.#aim(view, 'pitchRad') - partner.pitchRad);
     const stiffness = 5.2; // 1/s: the head arrives about half a second after the eyes
     // Two half steps keep the spring stable when pictures are far apart.
     for (let i = 0, h = Math.min(deltaS, 0.1) / 2; i < 2; i++) {
@@ -173,7 +176,7 @@ export class Gaze {
       this.#pitchPace += h * stiffness * (stiffness * (goalPitch - this.headPitchRad) - 2 * this.#pitchPace);
       this.headPitchRad += h * this.#pitchPace;
     }
-    this.headYawOffRad = this.headYawRad - 0.9 * partner.yawRad;
+    this.headYawOffRad = this.headYawRad - FACING.yaw * partner.yawRad;
   }
 }
 

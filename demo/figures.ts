@@ -1,0 +1,54 @@
+import type { Duologue } from '../src/index.ts';
+import { byId } from './page.ts';
+
+const panel = byId('debug');
+const meters = [...document.querySelectorAll<HTMLMeterElement>('#voices meter')];
+
+const ms = (value: number) => (Number.isFinite(value) ? `${value.toFixed(1)} ms` : '–');
+const db = (value: number) => (Number.isFinite(value) ? `${value.toFixed(0)} dB` : 'silent');
+
+/** The figures of the `?debug` panel: what, and its value now. */
+const rows = (duo: Duologue): [string, string][] => {
+  const stats = duo.stats();
+  return [
+    ['backend', duo.info.backend],
+    ['because', duo.info.reason],
+    ['adapter', duo.info.adapter],
+    ['time per block', ms(stats.blockMs)],
+    ['real-time factor', stats.realTimeFactor.toFixed(2)],
+    ['latency p50 · p95', `${ms(stats.latencyMsP50)} · ${ms(stats.latencyMsP95)}`],
+    ['frames', String(stats.frames)],
+    ['late · held', `${stats.lateFrames} · ${stats.heldFrames}`],
+    ['gaps', `${stats.gapSamples} samples`],
+    ['level left · right', stats.level.map(db).join(' · ')],
+    ['speaking', stats.speaking.map((speaking) => (speaking ? 'yes' : 'no')).join(' · ')],
+  ];
+};
+
+/** Shows the engine's figures four times a second. */
+export function showFigures(duo: Duologue): void {
+  const list = panel.querySelector('dl')!;
+  const values = rows(duo).map(([name]) => {
+    const term = document.createElement('dt');
+    const value = document.createElement('dd');
+    term.textContent = name;
+    list.append(term, value);
+    return value;
+  });
+  panel.hidden = false;
+  setInterval(() => {
+    for (const [i, [, value]] of rows(duo).entries()) values[i]!.textContent = value;
+  }, 250);
+}
+
+/** Moves the two level meters until the returned function is called. */
+export function showLevels(duo: Duologue): () => void {
+  const timer = setInterval(() => {
+    for (const [person, level] of duo.stats().level.entries())
+      meters[person]!.value = Math.min(1, Math.max(0, (level + 60) / 50));
+  }, 66);
+  return () => {
+    clearInterval(timer);
+    for (const meter of meters) meter.value = 0;
+  };
+}

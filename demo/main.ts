@@ -1,0 +1,215 @@
+import { createDuologue, type Duologue } from '../src/index.ts';
+import { showFigures, showLevels } from './figures.ts';
+import { Microphones } from './microphones.ts';
+import { byId, hideProblem, say, setState, showProblem } from './page.ts';
+import { type Caption, loadSample, type Voices, voicesOf } from './sounds.ts';
+import { noFile, PageError, wordsFor } from './words.ts';
+
+const query = new URLSearchParams(location.search);
+const base = import.meta.env.BASE_URL;
+const captionLines = [...document.querySelectorAll<HTMLElement>('#captions p')];
+const ways = ['play-sample', 'use-microphones', 'use-files'].map((id) => byId<HTMLButtonElement>(id));
+const files = byId<HTMLFormElement>('files');
+const inputs = [...files.querySelectorAll<HTMLInputElement>('input')];
+const replay = byId<HTMLButtonElement>('replay');
+const READY = 'Choose how they get their voices.';
+
+/** Stops what is playing; set while something is. */
+let stopPlaying: (() => void) | undefined;
+
+const wholeNumber = (name: string) => {
+  const value = Number.parseInt(query.get(name) ?? '', 10);
+  return Number.isNaN(value) ? {} : { [name]: value };
+};
+
+async function boot() {
+  const backend = query.get('backend');
+  const progress = byId<HTMLProgressElement>('progress');
+  try {
+    const duo = await createDuologue({
+      container: byId('stage'),
+      characters: [
+        query.get('left') ?? `${base}models/ada.vrm`,
+        query.get('right') ?? `${base}models/bo.vrm`,
+      ],
+      modelBaseUrl: query.get('models') ?? `${base}models/`,
+      ...(backend === 'webgpu' || backend === 'wasm' ? { backend } : {}),
+      ...wholeNumber('seed'),
+      ...wholeNumber('steps'),
+      onProgress({ loadedBytes, totalBytes }) {
+        if (totalBytes > 0) progress.value = Math.max(progress.value, loadedBytes / totalBytes);
+      },
+    });
+    meet(duo);
+  } catch (error) {
+    setState('error', '');
+    showProblem(wordsFor(error));
+    console.error(error);
+  }
+}
+
+/** The engine is there: the page comes alive. */
+function meet(duo: Duologue) {
+  const { backend, adapter, reason } = duo.info;
+  const note = byId('backend');
+  note.textContent =
+    backend === 'webgpu'
+      ? `Runs on your GPU (${adapter})`
+      : `Runs on the processor, without WebGPU: ${reason}`;
+  note.hidden = false;
+  if (query.has('debug')) {
+    showFigures(duo);
+    Object.assign(window, { duologue: duo });
+  }
+  duo.on('error', (error) => showProblem(wordsFor(error)));
+
+  byId('play-sample').onclick = () =>
+    attempt(async () => {
+      await duo.start();
+      const { voices, captions } = await loadSample(duo.context);
+      await play(duo, voices, captions, 'Ada and Bo, about a sourdough.');
+    });
+  byId('use-microphones').onclick = () => attempt(() => listen(duo));
+  byId('stop').onclick = () => stopPlaying?.();
+  watchFiles(duo);
+  for (const way of ways) way.disabled = false;
+  setState('ready', READY);
+}
+
+/** Runs something the user asked for; what goes wrong is said, and the page is ready again. */
+async function attempt(action: () => Promise<void>) {
+  hideProblem();
+  stopPlaying?.();
+  for (const way of ways) way.disabled = true;
+  try {
+    await action();
+  } catch (error) {
+    stopPlaying?.();
+    setState('ready', READY);
+    showProblem(wordsFor(error));
+  } finally {
+    for (const way of ways) way.disabled = false;
+  }
+}
+
+/** Shows the playing sheet; returns what takes it away again. */
+function begin(duo: Duologue, said: string): () => void {
+  const hideLevels = showLevels(duo);
+  byId('playing').hidden = false;
+  files.hidden = true;
+  ways[2]!.setAttribute('aria-expanded', 'false');
+  setState('playing', said);
+  byId('stop').focus({ preventScroll: true });
+  return () => {
+    hideLevels();
+    byId('playing').hidden = true;
+    replay.hidden = true;
+    stopPlaying = undefined;
+    setState('ready', READY);
+    ways[0]!.focus({ preventScroll: true });
+  };
+}
+
+async function play(duo: Duologue, voices: Voices, captions: readonly Caption[], said: string) {
+  await duo.reset();
+  const attached = voices.flatMap((voice, person) => (voice ? [duo.attach(person as 0 | 1, voice)] : []));
+  const hideCaptions = showCaptions(duo, captions);
+  const end = begin(duo, said);
+  replay.hidden = false;
+  const stop = () => {
+    for (const voice of attached) voice.detach();
+    hideCaptions();
+    end();
+  };
+  stopPlaying = stop;
+  replay.onclick = () => attempt(() => play(duo, voices, captions, said));
+  void Promise.all(attached.map(({ ended }) => ended)).then(() => {
+    if (stopPlaying === stop) stop();
+  });
+}
+
+async function listen(duo: Duologue) {
+  const microphones = new Microphones(duo);
+  say('Waiting for your permission to listen…');
+  await duo.start();
+  await duo.reset();
+  try {
+    await microphones.start();
+  } catch (error) {
+    microphones.stop();
+    throw error;
+  }
+  const said = byId('status').textContent ?? '';
+  const end = begin(duo, said);
+  stopPlaying = () => {
+    microphones.stop();
+    end();
+  };
+}
+
+/** Shows what is said beside the one who says it. */
+function showCaptions(duo: Duologue, captions: readonly Caption[]): () => void {
+  const startS = duo.context.currentTime;
+  const timer = setInterval(() => {
+    // What is heard is later than what was attached by the delay that keeps sound and lips together.
+    const delayS = duo.stats().latencyMsP50 / 1000 || 0;
+    const timeS = duo.context.currentTime - startS - delayS;
+    for (const [person, line] of captionLines.entries()) {
+      const now = captions.find((c) => c.person === person && timeS >= c.startS && timeS < c.endS + 0.3);
+      if (now && line.textContent !== now.text) line.textContent = now.text;
+      line.toggleAttribute('data-shown', now !== undefined);
+    }
+  }, 80);
+  return () => {
+    clearInterval(timer);
+    for (const line of captionLines) line.removeAttribute('data-shown');
+  };
+}
+
+function watchFiles(duo: Duologue) {
+  const playFiles = (chosen: readonly (File | undefined)[]) =>
+    attempt(async () => {
+      if (!chosen.some(Boolean)) throw new PageError(noFile);
+      say('Reading the sound…');
+      await duo.start();
+      const names = chosen.flatMap((file) => (file ? [file.name] : []));
+      await play(duo, await voicesOf(duo.context, chosen), [], names.join(' and '));
+    });
+  const open = (shown: boolean) => {
+    files.hidden = !shown;
+    ways[2]!.setAttribute('aria-expanded', String(shown));
+  };
+  ways[2]!.onclick = () => {
+    open(files.hidden);
+    if (!files.hidden) inputs[0]!.focus();
+  };
+  files.querySelector<HTMLButtonElement>('[data-close]')!.onclick = () => {
+    open(false);
+    ways[2]!.focus();
+  };
+  files.onsubmit = (event) => {
+    event.preventDefault();
+    void playFiles(inputs.map(({ files }) => files?.[0]));
+  };
+
+  const dropping = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false;
+  let depth = 0;
+  const enter = (change: number) => {
+    depth = Math.max(0, depth + change);
+    document.body.toggleAttribute('data-dropping', depth > 0);
+  };
+  window.addEventListener('dragenter', (event) => enter(dropping(event) ? 1 : 0));
+  window.addEventListener('dragleave', (event) => enter(dropping(event) ? -1 : 0));
+  window.addEventListener('dragover', (event) => {
+    if (dropping(event)) event.preventDefault();
+  });
+  window.addEventListener('drop', (event) => {
+    if (!dropping(event)) return;
+    event.preventDefault();
+    enter(-depth);
+    const dropped = [...event.dataTransfer!.files].sort((a, b) => a.name.localeCompare(b.name));
+    void playFiles(dropped.slice(0, 2));
+  });
+}
+
+void boot();
