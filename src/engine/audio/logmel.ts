@@ -83,9 +83,8 @@ export class LogMel {
   #compute() {
     if (this.waiting === this.#capacity) this.#grow();
     const first = this.#samples - WINDOW;
-    for (let n = 0; n < WINDOW; n++) {
-      this.#frame[n] = HANN[n] * (first + n < 0 ? 0 : this.#history[(first + n) & MASK]);
-    }
+    // Slots before the first sample still hold their zeros.
+    for (let n = 0; n < WINDOW; n++) this.#frame[n] = HANN[n] * this.#history[(first + n) & MASK];
     this.#spectrum.powerInto(this.#frame, this.#power);
     const to = this.#slot(this.#computed++);
     for (let m = 0; m < MEL_BANDS; m++) {
