@@ -22,7 +22,7 @@ export class Checkpoint {
   /** Reads a file's bytes; throws `asset` when it is damaged, of another network or of another version. */
   constructor(file: ArrayBuffer, where: string, network: string) {
     this.#where = where;
-    const { metadata, entries } = parse(file, where);
+    const { metadata, entries } = readSafetensors(file, where);
     if (metadata.format !== 'duologue' || metadata.network !== network)
       throw new EngineError(
         'asset',
@@ -84,7 +84,11 @@ export class Checkpoint {
   }
 }
 
-function parse(file: ArrayBuffer, where: string) {
+/** Reads a safetensors file of F32 and F16 tensors (weights or golden vectors); throws `asset` when it is damaged. */
+export function readSafetensors(
+  file: ArrayBuffer,
+  where: string,
+): { metadata: Record<string, string>; entries: ReadonlyMap<string, StoredTensor> } {
   const damaged = (detail: string, cause?: unknown) =>
     new EngineError('asset', `${where} is not a whole safetensors file: ${detail}`, {
       hint: 'The download may be cut off: load the page again, or copy the model files again.',

@@ -1,0 +1,43 @@
+import type { BackendInfo, Conditions } from '../engine/backend/backend.ts';
+import type { BackendChoice } from '../engine/backend/open.ts';
+import type { SamplerOptions } from '../engine/model/sampler.ts';
+import type { StreamEnd } from './stream.ts';
+
+/** What the motion worker needs to load its networks. */
+export type LoadRequest = {
+  /** Folder of the model files, absolute. */
+  readonly modelBaseUrl: string;
+  readonly backend: BackendChoice;
+  readonly sampler: SamplerOptions;
+  readonly conditions: Conditions;
+  /** Takes blocks [loadedBytes, totalBytes]. */
+  readonly progress: StreamEnd;
+};
+
+/** Counters of the motion worker since `start`. */
+export type WorkerStats = {
+  readonly frames: number;
+  /** Median and 95th percentile of a tick's wall time, in milliseconds. */
+  readonly tickMsP50: number;
+  readonly tickMsP95: number;
+  /** 16 kHz samples that never arrived and were taken as silence. */
+  readonly gapSamples: number;
+  /** NaN or infinite samples that were taken as silence. */
+  readonly nonFinite: number;
+  /** Frames that the page was too late to take. */
+  readonly droppedFrames: number;
+  /** Frames that were skipped because the machine could not keep up. */
+  readonly skippedFrames: number;
+};
+
+/** Everything the page may ask of the motion worker. Types only: importing this file loads no code. */
+export interface MotionWorker {
+  load(request: LoadRequest): Promise<BackendInfo>;
+  /** Takes sound from a capture stream and gives motion blocks of {@link MOTION_BLOCK} floats until `stop`. */
+  start(sound: StreamEnd, contextRateHz: number, motion: StreamEnd): Promise<void>;
+  setConditions(conditions: Conditions): Promise<void>;
+  /** Forgets the conversation and begins a new one at frame 0. */
+  reset(): Promise<void>;
+  stats(): Promise<WorkerStats>;
+  stop(): Promise<void>;
+}
