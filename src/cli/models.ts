@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Backend } from '../engine/backend/backend.ts';
+import type { Models } from '../engine/backend/models.ts';
+import { openBackend } from '../engine/backend/open.ts';
+import type { MotionSource } from '../engine/export/json.ts';
+import { CHECKPOINT_VERSION } from '../engine/model/checkpoint.ts';
+import { EngineError } from '../errors.ts';
+import type { MotionOptions } from './arguments.ts';
+import { anyGpu, hardwareGpu, type NodeGpu } from './dawn.ts';
+
+/** A backend with its models loaded, and how it describes itself in `motion.json`. */
+export type Engine = { readonly backend: Backend; readonly models: Models; readonly source: MotionSource };
+
+/** Every person faces the other. */
+export const FACING = [1, 1] as const;
+
+const SHIPPED_MODELS = fileURLToPath(new URL('../../public/models', import.meta.url));
+
+/** Loads the models and opens the backend; throws what `openBackend` throws. */
+export async function openEngine(options: MotionOptions): Promise<Engine> {
+  const folder = options.models ?? SHIPPED_MODELS;
+  const { steps, eta, seed, style, emotion } = options;
+  const sampler = { steps, eta, seed };
+  const node = await gpuFor(options.backend);
+  const { backend, models } = await openBackend(
+    node.gpu ? options.backend : 'wasm',
+    {
+      fetch: (name) => readModel(join(folder, name)),
+      gpu: node.gpu,
+      runtime: () =>
+        readModel(createRequire(import.meta.url).resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm')),
+    },
+    { sampler, conditions: { style, facing: FACING, emotion } },
+  );
+  const { backend: tier, adapter, reason } = backend.info;
+  const source: MotionSource = {
+    models: [
+      { network: 'speech-encoder', version: CHECKPOINT_VERSION, sha256: sha256(models.encoderFile) },
+      { network: 'face', version: CHECKPOINT_VERSION, sha256: sha256(models.faceFile) },
+    ],
+    sampler,
+    lookahead: models.encoder.lookahead,
+    phones: models.encoder.phones,
+    backend: { backend: tier, adapter, reason: node.gpu ? reason : node.why },
+    precision: 'f16 weights, f32 arithmetic',
+  };
+  return { backend, models, source };
+}
+
+async function gpuFor(choice: MotionOptions['backend']): Promise<NodeGpu> {
+  if (choice === 'wasm') return { gpu: undefined, why: 'asked for' };
+  return choice === 'webgpu' ? { gpu: await anyGpu() } : hardwareGpu();
+}
+
+async function readModel(path: string): Promise<ArrayBuffer> {
+  const file = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    const detail = cause.code === 'ENOENT' ? 'no such file' : cause.message;
+    throw new EngineError('asset', `${path}: ${detail}`, {
+      hint: 'Point --models at the folder of the model files, or leave it out.',
+      cause,
+    });
+  });
+  return file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength) as ArrayBuffer;
+}
+
+const sha256 = (file: ArrayBuffer) => createHash('sha256').update(new Uint8Array(file)).digest('hex');
