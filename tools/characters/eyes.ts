@@ -1,0 +1,51 @@
+import type { RingPoint } from './head.ts';
+import { bell, type Vec } from './math.ts';
+import type { Person } from './people.ts';
+import type { Field } from './sdf.ts';
+import { eyeCentre, frontAt } from './skull.ts';
+
+/** Where a vertex lies around an eye: `upper` is the sine of the ring angle, `d` the distance from the lid's edge. */
+export type EyeTag = { side: 1 | -1; angle: number; upper: number; d: number };
+
+/** The lids' opening at a ring angle, widened by `d` (face units; front view, relative to the eye's centre). */
+export const lidOutline = (person: Person, side: 1 | -1, angle: number, d = 0): [number, number] => {
+  const { width, upper, lower, tilt } = person.face.eye;
+  const c = Math.cos(angle) * side;
+  const s = Math.sin(angle);
+  const x = (width + d * (c > 0 ? 0.95 : 0.52)) * c;
+  const rise = s > 0 ? (upper + d * 0.98) * (1 - 0.12 * c) : (lower + d) * (1 + 0.1 * c);
+  const sharp = 1 + 0.12 * Math.max(0, 1 - d / 0.8);
+  return [side * x, tilt * c + Math.sign(s) * Math.abs(s) ** sharp * rise];
+};
+
+/** The height (relative to the eye's centre) at which the lids meet when they close. */
+export const closingLine = (person: Person, lateral: number) => {
+  const { width, lower, tilt } = person.face.eye;
+  const c = lateral / width;
+  return tilt * c - lower * 0.62 * Math.max(0, 1 - c * c);
+};
+
+const OUTWARD = [1.6, 1.28, 1, 0.78, 0.58, 0.4, 0.24, 0.1, 0] as const;
+
+/** Ring points at one angle, from the block's border in to the lid's inner margin. */
+export const lidRings = (person: Person, field: Field, side: 1 | -1, angle: number): RingPoint[] => {
+  const e = eyeCentre(person, side);
+  const upper = Math.sin(angle);
+  const tag = (d: number): EyeTag => ({ side, angle, upper, d });
+  const out: RingPoint[] = OUTWARD.map((d) => {
+    const [x, y] = lidOutline(person, side, angle, d);
+    const q = frontAt(field, e[0] + x, e[1] + y);
+    const crease = upper > 0 ? 0.2 * bell(d - 0.62, 0.16) * upper : 0.08 * bell(d - 0.55, 0.2) * -upper;
+    return { q: [q[0], q[1], q[2] - crease], part: 'skin', eye: tag(d) };
+  });
+  const [x, y] = lidOutline(person, side, angle, 0.02);
+  const onBall = (dx: number, dy: number, r: number): Vec => [
+    e[0] + dx,
+    e[1] + dy,
+    e[2] + Math.sqrt(Math.max(0.2, r * r - dx * dx - dy * dy)),
+  ];
+  out.push({ q: onBall(x, y, person.face.eye.radius + 0.03), part: 'skin', eye: tag(-0.1) });
+  const [bx, by] = lidOutline(person, side, angle, 0.3);
+  out.push({ q: onBall(bx, by, person.face.eye.radius - 0.2), part: 'skin', eye: tag(-0.2) });
+  return out;
+};

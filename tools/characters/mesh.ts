@@ -1,0 +1,78 @@
+import { add, cross, normalize, sub, type Vec } from './math.ts';
+
+/** Bone names with weights; they are normalised and cut to four when written. */
+export type Skin = readonly (readonly [bone: string, weight: number])[];
+
+/** One vertex: position in metres, linear colour, texture coordinate, skin. */
+export type Vertex = { p: Vec; colour: Vec; uv: [number, number]; skin: Skin };
+
+/** A polygon mesh of quads and triangles over shared vertices; `faces` wind counter-clockwise seen from outside. */
+export type Mesh<V extends Vertex = Vertex> = { vertices: V[]; faces: number[][] };
+
+/** An empty mesh. */
+export const emptyMesh = <V extends Vertex = Vertex>(): Mesh<V> => ({ vertices: [], faces: [] });
+
+/** Appends `more` to `mesh`. */
+export const append = <V extends Vertex>(mesh: Mesh<V>, more: Mesh<V>) => {
+  const first = mesh.vertices.length;
+  for (const v of more.vertices) mesh.vertices.push(v);
+  for (const f of more.faces) mesh.faces.push(f.map((k) => k + first));
+};
+
+/** Triangle indices of a mesh. */
+export const triangles = (mesh: Mesh) => {
+  const out: number[] = [];
+  for (const f of mesh.faces) for (let k = 2; k < f.length; k++) out.push(f[0]!, f[k - 1]!, f[k]!);
+  return out;
+};
+
+/** Area-weighted vertex normals of `positions` over `faces`. */
+export const normalsOf = (positions: readonly Vec[], faces: readonly number[][]): Vec[] => {
+  const out: Vec[] = positions.map(() => [0, 0, 0]);
+  for (const f of faces) {
+    const [a, b, c] = [positions[f[0]!]!, positions[f[1]!]!, positions[f[2]!]!];
+    const d = f.length > 3 ? positions[f[3]!]! : c;
+    const n = cross(sub(c, a), sub(d === c ? c : d, b));
+    const face = f.length > 3 ? n : cross(sub(b, a), sub(c, a));
+    for (const k of f) out[k] = add(out[k]!, face);
+  }
+  return out.map(normalize);
+};
+
+/** Adds the quads between two rings of vertex indices of equal length; `closed` joins last to first. */
+export const bridge = (mesh: Mesh, a: readonly number[], b: readonly number[], closed = true) => {
+  const n = a.length;
+  for (let k = 0; k < (closed ? n : n - 1); k++) {
+    const next = (k + 1) % n;
+    mesh.faces.push([a[k]!, a[next]!, b[next]!, b[k]!]);
+  }
+};
+
+/** Closes a ring with a fan around one new centre vertex. */
+export const fan = (mesh: Mesh, ring: readonly number[], centre: number) => {
+  for (let k = 0; k < ring.length; k++) mesh.faces.push([ring[k]!, ring[(k + 1) % ring.length]!, centre]);
+};
+
+/** Moves the chosen vertices towards the mean of their neighbours. */
+export const relax = (mesh: Mesh, rounds: number, amount: (v: Vertex, k: number) => number) => {
+  const near: Set<number>[] = mesh.vertices.map(() => new Set());
+  for (const f of mesh.faces)
+    for (let k = 0; k < f.length; k++) {
+      const a = f[k]!;
+      const b = f[(k + 1) % f.length]!;
+      near[a]!.add(b);
+      near[b]!.add(a);
+    }
+  const weights = mesh.vertices.map(amount);
+  for (let r = 0; r < rounds; r++) {
+    const before = mesh.vertices.map((v) => v.p);
+    for (const [k, v] of mesh.vertices.entries()) {
+      const w = weights[k]!;
+      if (w <= 0 || near[k]!.size === 0) continue;
+      let mean: Vec = [0, 0, 0];
+      for (const j of near[k]!) mean = add(mean, before[j]!);
+      const n = near[k]!.size;
+      v.p = [0, 1, 2].map((c) => before[k]![c]! * (1 - w) + (mean[c]! / n) * w) as Vec;
+    }
+  }
+};
