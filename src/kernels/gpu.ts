@@ -25,6 +25,14 @@ export type GpuOptions = {
   readonly onError?: (error: EngineError) => void;
 };
 
+type Origin = { readonly gpu: GPU; readonly software: boolean };
+
+// Also keeps the GPU object alive as long as its device: in Node it is the engine itself.
+const ORIGINS = new WeakMap<GPUDevice, Origin>();
+
+/** Whether a device of {@link openGpu} is a CPU that pretends to be a GPU. */
+export const isSoftware = (device: GPUDevice) => ORIGINS.get(device)?.software ?? false;
+
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render|warp/i;
 
 /** Opens a device of `gpu` (the browser's, or that of Node's `webgpu` package); throws `unsupported` when there is none. */
@@ -42,14 +50,16 @@ export async function openGpu(
   const device = await adapter.requestDevice({ requiredFeatures: [...features] }).catch((cause: unknown) => {
     throw new EngineError('unsupported', `The adapter ${adapterName} gave no device.`, { hint, cause });
   });
+  const words = `${adapterName} ${info.vendor} ${info.architecture} ${info.device}`;
+  const software = info.isFallbackAdapter === true || SOFTWARE.test(words);
+  ORIGINS.set(device, { gpu, software });
   device.addEventListener('uncapturederror', ({ error }) =>
     onError?.(new EngineError('bug', `GPU: ${error.message}`, { cause: error })),
   );
-  const words = `${adapterName} ${info.vendor} ${info.architecture} ${info.device}`;
   return {
     device,
     adapterName: adapterName || 'unknown adapter',
-    software: info.isFallbackAdapter === true || SOFTWARE.test(words),
+    software,
     features,
     lost: new Promise((resolve) => {
       void device.lost.then(({ reason, message }) => {

@@ -29,12 +29,15 @@ export type Launch = {
   readonly grid: readonly [x: number, y: number, z: number];
 };
 
+/** What a launch may be tuned to; results agree to rounding. A CPU wants few lanes and few barriers, a GPU many lanes. */
+export type Tuning = { readonly software: boolean };
+
 /** WGSL text, its tensors in binding order, and the rule from sizes to a launch. */
 export type Kernel<U extends Uses = Uses, Options = never> = {
   readonly name: string;
   readonly wgsl: string;
   readonly tensors: U;
-  readonly launch: (dims: Dims<U>, options: Options) => Launch;
+  readonly launch: (dims: Dims<U>, options: Options, tuning: Tuning) => Launch;
 };
 
 /** A kernel whose tensors and options are not known to the compiler. */

@@ -1,5 +1,14 @@
 import { EngineError } from '../errors.ts';
-import { type AnyKernel, dimsOf, isWritten, type Kernel, type Launch, type Uses } from './kernel.ts';
+import { isSoftware } from './gpu.ts';
+import {
+  type AnyKernel,
+  dimsOf,
+  isWritten,
+  type Kernel,
+  type Launch,
+  type Tuning,
+  type Uses,
+} from './kernel.ts';
 import type { Tensor } from './tensor.ts';
 
 type Planned = {
@@ -21,11 +30,14 @@ const PIPELINES = new WeakMap<GPUDevice, Map<string, Promise<GPUComputePipeline>
  */
 export class Plan {
   readonly #device: GPUDevice;
+  readonly #tuning: Tuning;
   readonly #planned: Planned[] = [];
   #steps: readonly Step[] = [];
 
-  constructor(device: GPUDevice) {
+  /** Kernels are tuned to the device's adapter unless `tuning` says otherwise. */
+  constructor(device: GPUDevice, tuning: Tuning = { software: isSoftware(device) }) {
     this.#device = device;
+    this.#tuning = tuning;
   }
 
   /** Dispatches per `encode`. */
@@ -40,7 +52,7 @@ export class Plan {
     ...[options]: OptionsArgument<Options>
   ): this {
     const any = kernel as AnyKernel;
-    const launch = any.launch(dimsOf(any, tensors), (options ?? {}) as never);
+    const launch = any.launch(dimsOf(any, tensors), (options ?? {}) as never, this.#tuning);
     refuseAliases(any, tensors);
     this.#planned.push({ kernel: any, label: labelOf(any, tensors), tensors, launch });
     return this;

@@ -2,7 +2,7 @@ import { afterAll, expect, suite, test } from 'vitest';
 import { EngineError } from '../../src/errors.ts';
 import { attention } from '../../src/kernels/attention/attention.ts';
 import { openGpu } from '../../src/kernels/gpu.ts';
-import { isWritten, kernel } from '../../src/kernels/kernel.ts';
+import { type AnyReference, isWritten, kernel } from '../../src/kernels/kernel.ts';
 import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
 import { linear } from '../../src/kernels/linear/linear.ts';
 import { Plan } from '../../src/kernels/plan.ts';
@@ -42,6 +42,16 @@ const ACCESS: Record<string, string> = {
   'read_write f32': 'write',
 };
 
+/** Every way to launch a case, so that what a GPU would run is tested on a CPU too. */
+function tuningsOf(
+  { launch }: AnyReference['kernel'],
+  { dims, options = {} }: AnyReference['cases'][string],
+) {
+  const [software, hardware] = [true, false].map((software) => ({ software }));
+  const launches = [software, hardware].map((tuning) => JSON.stringify(launch(dims, options, tuning)));
+  return launches[0] === launches[1] ? [software] : [software, hardware];
+}
+
 for (const reference of references) {
   const { kernel, run, cases, tolerance = { abs: 1e-5, rel: 1e-4 } } = reference;
   const uses = Object.entries(kernel.tensors);
@@ -60,12 +70,15 @@ for (const reference of references) {
       expect(isWritten(uses.at(-1)![1]), 'what is written comes last').toBe(true);
     });
 
-    for (const [label, tried] of Object.entries(cases)) {
-      test(`${label} ${JSON.stringify(tried.dims)}`, async () => {
+    const runs = Object.entries(cases).flatMap(([label, tried]) =>
+      tuningsOf(kernel, tried).map((tuning) => ({ label, tried, tuning })),
+    );
+    for (const { label, tried, tuning } of runs) {
+      test(`${label} ${JSON.stringify(tried.dims)}${tuning.software ? '' : ', as on a GPU'}`, async () => {
         using arena = new Arena(device);
         const { values, tensors } = place(reference, tried, arena);
         run(values, tried.dims, tried.options ?? {});
-        const plan = await new Plan(device).add(kernel, tensors, tried.options ?? {}).compile();
+        const plan = await new Plan(device, tuning).add(kernel, tensors, tried.options ?? {}).compile();
 
         const written = uses.filter(([, use]) => isWritten(use)).map(([name]) => name);
         const results = await execute(

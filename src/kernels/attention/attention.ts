@@ -24,6 +24,7 @@ export const attention = kernel({
   launch: (
     { R, T, C, E, E2, P, W },
     { heads, period = 1, prefix = P }: { heads: number; period?: number; prefix?: number },
+    { software },
   ) => {
     if (E !== 3 * C || E2 !== 2 * C || C % heads !== 0)
       throw new EngineError(
@@ -32,7 +33,7 @@ export const attention = kernel({
       );
     if (prefix > P) throw new EngineError('bug', `attention: ${prefix} prefix tokens of ${P}`);
     const D = C / heads;
-    const WG = prefix + W + T > 64 ? 128 : 64;
+    const WG = software ? 16 : prefix + W + T > 64 ? 128 : 64;
     const PARTS = Math.max(1, 2 ** Math.floor(Math.log2(WG / D)));
     return {
       constants: { T, C, D, H: heads, P, PREFIX: prefix, W, PERIOD: period, WG, PARTS },

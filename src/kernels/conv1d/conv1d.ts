@@ -1,6 +1,6 @@
 import { EngineError } from '../../errors.ts';
-import { kernel, type Launch } from '../kernel.ts';
-import { ACTIVATIONS, type Activation, lanesFor } from '../linear/linear.ts';
+import { kernel, type Launch, type Tuning } from '../kernel.ts';
+import { ACTIVATIONS, type Activation, splitOf } from '../linear/linear.ts';
 import wgsl from './conv1d.wgsl?raw';
 
 type Sizes = Readonly<Record<'R' | 'T' | 'C' | 'S' | 'O' | 'E' | 'U', number>>;
@@ -8,18 +8,17 @@ type Conv1dOptions = { stride?: number; act?: Activation };
 
 const launch =
   (ADD: number) =>
-  ({ R, T, C, S, O, E, U }: Sizes, { stride = 1, act = 'none' }: Conv1dOptions): Launch => {
+  ({ R, T, C, S, O, E, U }: Sizes, { stride = 1, act = 'none' }: Conv1dOptions, tuning: Tuning): Launch => {
     const K = E / C;
     if (S !== K - stride || T !== U * stride)
       throw new EngineError(
         'bug',
         `conv1d: kernel ${K}, stride ${stride}: ${S} + ${T} rows do not give ${U}`,
       );
-    const LANES = lanesFor(E);
-    const GROUPS = 64 / LANES;
+    const split = splitOf(E, tuning);
     return {
-      constants: { C, S, T, U, E, O, M: R * U, STRIDE: stride, LANES, GROUPS, ACT: ACTIVATIONS[act], ADD },
-      grid: [Math.ceil(O / (4 * GROUPS)), Math.ceil((R * U) / 4), 1],
+      constants: { C, S, T, U, E, O, M: R * U, STRIDE: stride, ...split, ACT: ACTIVATIONS[act], ADD },
+      grid: [Math.ceil(O / (4 * split.GROUPS)), Math.ceil((R * U) / 4), 1],
     };
   };
 

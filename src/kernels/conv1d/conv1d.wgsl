@@ -10,7 +10,7 @@ override E: u32;      // K*C
 override O: u32;
 override M: u32;      // R*U
 override STRIDE: u32;
-override LANES: u32;  // lanes per dot product, a power of two
+override LANES: u32;  // lanes per dot product
 override GROUPS: u32; // dot products side by side in a workgroup; 4 outputs each
 override ACT: u32;    // 0 none, 1 gelu (tanh approximation), 2 silu
 override ADD: bool;
@@ -86,20 +86,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   partial[lane + WG] = s1;
   partial[lane + 2u * WG] = s2;
   partial[lane + 3u * WG] = s3;
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    workgroupBarrier();
-    if (lane % LANES < stride) {
-      for (var i = lane; i < SUMS; i += WG) { partial[i] += partial[i + stride]; }
-    }
-  }
   workgroupBarrier();
 
-  for (var i = lane; i < 16u * GROUPS; i += WG) { // 4 rows of 4 outputs a group
+  for (var i = lane; i < 4u * GROUPS * min(M, 4u); i += WG) { // a lane per output and row of the tile
     let local = i % (4u * GROUPS);
-    let o = group.x * GROUPS * 4u + local;
     let r = i / (4u * GROUPS);
+    let o = group.x * GROUPS * 4u + local;
     if (o < O && row + r < M) {
-      let value = activate(partial[(local % 4u) * WG + (local / 4u) * LANES][r] + b[o]);
+      let begin = (local % 4u) * WG + (local / 4u) * LANES;
+      var sum = b[o];
+      for (var l = 0u; l < LANES; l++) { sum += partial[begin + (l + lane) % LANES][r]; } // each lane in another bank
+      let value = activate(sum);
       if (ADD) { out[(row + r) * O + o] += value; } else { out[(row + r) * O + o] = value; }
     }
   }

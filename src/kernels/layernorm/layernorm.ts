@@ -6,8 +6,8 @@ export const layernorm = kernel({
   name: 'layernorm',
   wgsl,
   tensors: { x: 'read R T C', gain: 'read C', bias: 'read C', out: 'write R T C' },
-  launch: ({ R, T, C }, { eps = 1e-5 }: { eps?: number }) => ({
-    constants: { C, EPS: eps, WG: C > 128 ? 256 : 64 },
+  launch: ({ R, T, C }, { eps = 1e-5 }: { eps?: number }, { software }) => ({
+    constants: { C, EPS: eps, WG: software ? 4 : C > 128 ? 256 : 64 },
     grid: [R * T, 1, 1],
   }),
 });

@@ -1,4 +1,4 @@
-import { kernel, type Launch } from '../kernel.ts';
+import { kernel, type Launch, type Tuning } from '../kernel.ts';
 import wgsl from './linear.wgsl?raw';
 
 /** What is applied to a sum before it is stored: nothing, GELU in its tanh approximation, or SiLU. */
@@ -7,20 +7,26 @@ export type Activation = 'none' | 'gelu' | 'silu';
 /** The number that stands for an activation in WGSL. */
 export const ACTIVATIONS: Readonly<Record<Activation, number>> = { none: 0, gelu: 1, silu: 2 };
 
-/** How many lanes share a dot product of C terms: about eight words of weights each, within a workgroup of 64. */
-export const lanesFor = (C: number) => Math.min(64, Math.max(8, 2 ** Math.ceil(Math.log2(C / 16))));
+/**
+ * The work split of a thin product with dot products of C terms. A GPU gets workgroups of 64 lanes, 16 or 32 to a dot
+ * product, so that neighbouring lanes read neighbouring weights and no lane waits for long; a CPU that plays GPU pays
+ * for every lane behind a barrier, so there a lane takes whole dot products.
+ */
+export function splitOf(C: number, { software }: Tuning) {
+  if (software) return { LANES: 1, GROUPS: 16 };
+  const LANES = C > 512 ? 32 : C > 128 ? 16 : 8;
+  return { LANES, GROUPS: 64 / LANES };
+}
+
+type Sizes = Readonly<Record<'R' | 'T' | 'C' | 'O', number>>;
 
 const launch =
   (ADD: number) =>
-  (
-    { R, T, C, O }: Readonly<Record<'R' | 'T' | 'C' | 'O', number>>,
-    { act = 'none' }: { act?: Activation },
-  ): Launch => {
-    const LANES = lanesFor(C);
-    const GROUPS = 64 / LANES;
+  ({ R, T, C, O }: Sizes, { act = 'none' }: { act?: Activation }, tuning: Tuning): Launch => {
+    const split = splitOf(C, tuning);
     return {
-      constants: { C, O, M: R * T, LANES, GROUPS, ACT: ACTIVATIONS[act], ADD },
-      grid: [Math.ceil(O / (4 * GROUPS)), Math.ceil((R * T) / 4), 1],
+      constants: { C, O, M: R * T, ...split, ACT: ACTIVATIONS[act], ADD },
+      grid: [Math.ceil(O / (4 * split.GROUPS)), Math.ceil((R * T) / 4), 1],
     };
   };
 
