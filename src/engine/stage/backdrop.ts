@@ -43,19 +43,21 @@ const grain = (context: CanvasRenderingContext2D, size: number, strength: number
   context.putImageData(image, 0, 0);
 };
 
-/** A quiet wall: deep at the edges, a breath of warm light behind the heads. */
+/** A quiet wall: dusk at the edges, a last warm light between the two. */
 const wall = () =>
   paint(512, (context) => {
     const down = context.createLinearGradient(0, 0, 0, 512);
-    down.addColorStop(0, '#20303a');
-    down.addColorStop(0.62, '#31464d');
-    down.addColorStop(1, '#1b262c');
+    down.addColorStop(0, '#323c5a');
+    down.addColorStop(0.45, '#57597a');
+    down.addColorStop(0.7, '#6a5f78');
+    down.addColorStop(1, '#2c2b3c');
     context.fillStyle = down;
     context.fillRect(0, 0, 512, 512);
-    const glow = context.createRadialGradient(256, 215, 0, 256, 215, 300);
-    glow.addColorStop(0, 'rgba(226, 190, 150, 0.36)');
-    glow.addColorStop(0.45, 'rgba(180, 160, 140, 0.15)');
-    glow.addColorStop(1, 'rgba(120, 130, 130, 0)');
+    const glow = context.createRadialGradient(256, 250, 0, 256, 250, 320);
+    glow.addColorStop(0, 'rgba(244, 190, 150, 0.62)');
+    glow.addColorStop(0.35, 'rgba(222, 160, 140, 0.34)');
+    glow.addColorStop(0.7, 'rgba(160, 120, 140, 0.1)');
+    glow.addColorStop(1, 'rgba(120, 110, 140, 0)');
     context.fillStyle = glow;
     context.fillRect(0, 0, 512, 512);
     grain(context, 512, 2.2);
@@ -125,16 +127,19 @@ export function makeBackdrop(): Backdrop {
   };
 }
 
-/** A warm key from the front left, a cool sky, a soft fill from the right, and a rim light behind each shoulder. */
+/**
+ * A warm key from the front between the two, where both faces turn, a cool fill from the side of the viewer, a sky, and
+ * a rim light behind each shoulder.
+ */
 function lights(): Object3D[] {
-  const sky = new HemisphereLight(0xc9dcec, 0x6b5a4c, 0.95);
-  const key = new DirectionalLight(0xffe7cc, 2.1);
-  key.position.set(-1.4, 2.9, 3.2);
-  const fill = new DirectionalLight(0xbcd4ea, 0.6);
-  fill.position.set(2.8, 1.8, 2.2);
+  const sky = new HemisphereLight(0xdfe4f5, 0x7d6a66, 1.5);
+  const key = new DirectionalLight(0xfff0dd, 2.7);
+  key.position.set(0.35, 2.9, 3);
+  const fill = new DirectionalLight(0xc3d0f2, 0.55);
+  fill.position.set(-2.6, 1.6, 2.4);
   const rims = [-1, 1].map((side) => {
-    const rim = new DirectionalLight(side < 0 ? 0xffd3a6 : 0xb8d8ff, 1.1);
-    rim.position.set(2.4 * side, 2.4, -2.6);
+    const rim = new DirectionalLight(side < 0 ? 0xffc9a0 : 0xc6cfff, 2.2);
+    rim.position.set(2.2 * side, 2.3, -2.4);
     return rim;
   });
   const all = [key, fill, ...rims];

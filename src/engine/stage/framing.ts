@@ -16,7 +16,7 @@ const UNDER_HIPS_M = 0.02;
 export function placementFor(aspect: number): Placement {
   const upright = MathUtils.clamp((1.25 - aspect) / 0.7, 0, 1);
   return {
-    separationM: MathUtils.lerp(1.14, 0.86, upright),
+    separationM: MathUtils.lerp(1.08, 0.84, upright),
     openRad: MathUtils.degToRad(MathUtils.lerp(46, 44, upright)),
     cameraYawRad: MathUtils.degToRad(MathUtils.lerp(-4, -3, upright)),
   };

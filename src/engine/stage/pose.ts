@@ -112,7 +112,7 @@ function restTurns(random: () => number): [VRMHumanBoneName, Turn][] {
     const elbow = 0.42 + 0.28 * random();
     turns.push(
       [`${side}Shoulder`, { x: 0, y: 0, z: -0.05 * s }],
-      [`${side}UpperArm`, { x: 0.1, y: -0.12 * s, z: -(1.19 + 0.05 * random()) * s }],
+      [`${side}UpperArm`, { x: 0.1, y: -0.12 * s, z: -(1.27 + 0.04 * random()) * s }],
       [`${side}LowerArm`, { x: 0.2, y: -elbow * s, z: 0 }],
       [`${side}Hand`, { x: 0, y: 0, z: -(0.05 + 0.08 * random()) * s }],
       [`${side}UpperLeg`, { x: 0, y: (0.08 + 0.06 * random()) * s, z: 0.045 * s }],

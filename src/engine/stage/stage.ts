@@ -1,5 +1,5 @@
 import {
-  NeutralToneMapping,
+  LinearToneMapping,
   type Object3D,
   PerspectiveCamera,
   Quaternion,
@@ -201,8 +201,9 @@ export class Stage {
 function makeRenderer(canvas: HTMLCanvasElement): WebGLRenderer {
   try {
     const renderer = new WebGLRenderer({ canvas, antialias: true, powerPreference: 'high-performance' });
-    renderer.toneMapping = NeutralToneMapping;
-    renderer.toneMappingExposure = 1;
+    // Characters come with painted colours; a filmic curve would wash them out or burn them.
+    renderer.toneMapping = LinearToneMapping;
+    renderer.toneMappingExposure = 0.9;
     return renderer;
   } catch (cause) {
     throw new EngineError('unsupported', 'this browser gives no WebGL 2, so there is no picture', {
