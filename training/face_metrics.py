@@ -56,6 +56,12 @@ def lip_gap(face: np.ndarray, ict: IctFace) -> np.ndarray:
     return np.maximum((points[:, :half, 1] - points[:, half:, 1]).mean(1), 0)
 
 
+def lip_gap_direction(ict: IctFace) -> np.ndarray:
+    """Change of the (signed) inner-lip gap in cm per unit of each ARKit weight, [51]."""
+    half = len(INNER_LIP_PAIRS)
+    return (ict.delta[:, :half, 1] - ict.delta[:, half:, 1]).mean(1)
+
+
 def lip_distance(face: np.ndarray, ict: IctFace) -> np.ndarray:
     """Euclidean distance [n] in cm of the middle inner-lip points (62, 66): a second, stricter reading of the gap."""
     points = ict.neutral + np.tensordot(np.asarray(face, np.float64), ict.delta, 1)
