@@ -14,7 +14,7 @@ export type LoadRequest = {
   readonly progress: StreamEnd;
 };
 
-/** Counters of the motion worker since `start`. */
+/** Counters of the motion worker since `run`. */
 export type WorkerStats = {
   readonly frames: number;
   /** Median and 95th percentile of a tick's wall time, in milliseconds. */
@@ -28,13 +28,18 @@ export type WorkerStats = {
   readonly droppedFrames: number;
   /** Frames that were skipped because the machine could not keep up. */
   readonly skippedFrames: number;
+  /** Times the GPU device was lost and the networks were loaded again. */
+  readonly restarts: number;
 };
 
 /** Everything the page may ask of the motion worker. Types only: importing this file loads no code. */
 export interface MotionWorker {
   load(request: LoadRequest): Promise<BackendInfo>;
-  /** Takes sound from a capture stream and gives motion blocks of {@link MOTION_BLOCK} floats until `stop`. */
-  start(sound: StreamEnd, contextRateHz: number, motion: StreamEnd): Promise<void>;
+  /**
+   * Takes sound from a capture stream and gives motion blocks until `stop`; settles then, or rejects when the backend
+   * fails for good. A lost GPU device is not a failure: the networks are loaded again and the talk goes on.
+   */
+  run(sound: StreamEnd, contextRateHz: number, motion: StreamEnd): Promise<void>;
   setConditions(conditions: Conditions): Promise<void>;
   /** Forgets the conversation and begins a new one at frame 0. */
   reset(): Promise<void>;

@@ -18,12 +18,18 @@ export type GeneratedFrame = MotionFrame & {
 export class Generator {
   readonly #backend: Backend;
   readonly #lookahead: number;
-  #ticks = 0;
+  #ticks: number;
 
-  /** `lookahead` in ticks: the frame of tick n is n − lookahead. */
-  constructor(backend: Backend, lookahead: number) {
+  /** `lookahead` in ticks: the frame of tick n is n − lookahead. `ticks` goes on counting after a change of backend. */
+  constructor(backend: Backend, lookahead: number, ticks = 0) {
     this.#backend = backend;
     this.#lookahead = lookahead;
+    this.#ticks = ticks;
+  }
+
+  /** Ticks so far. */
+  get ticks() {
+    return this.#ticks;
   }
 
   /** Takes the log-mel rows [R, 2, 80] of the next tick; gives the frame that became complete, if any. */

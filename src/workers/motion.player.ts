@@ -1,0 +1,93 @@
+import { joinFrame } from '../engine/audio/block.ts';
+import type { MotionFrame } from '../engine/motion.ts';
+import { FACE_CHANNELS, frameSample, PERSONS, SAMPLE_RATE_HZ } from '../engine/motion.ts';
+import { MOTION_BLOCK, MOTION_HEADER } from './motion.block.ts';
+import { Recent } from './recent.ts';
+import { openReader, type StreamEnd, type StreamReader } from './stream.ts';
+
+/** A motion frame as it reached the page. */
+export type ArrivedFrame = MotionFrame & {
+  /** The context time at which the frame stands, in seconds. */
+  readonly contextTimeS: number;
+  /** Wall time of its generation, in milliseconds. */
+  readonly tickMs: number;
+  /** Probability of voicing of each person. */
+  readonly voicing: readonly [number, number];
+};
+
+/** Voicing above which a person counts as speaking, for as long as SPEAKING_HOLD_FRAMES after it. */
+const VOICED = 0.5;
+const SPEAKING_HOLD_FRAMES = 10;
+const KEPT_LATENCIES = 150;
+
+/**
+ * The page's end of the motion stream: hands each frame on as it arrives, and measures its latency, which is the moment
+ * it arrives minus the moment it stands at, on the audio clock.
+ */
+export class MotionPlayer {
+  readonly #context: AudioContext;
+  readonly #reader: StreamReader;
+  readonly #onFrame: (frame: ArrivedFrame, isFirst: boolean) => void;
+  readonly #latencyMs = new Recent(KEPT_LATENCIES);
+  readonly #voicedAt = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  #startFrame: number | undefined;
+  #newest = 0;
+  #open = true;
+
+  constructor(
+    context: AudioContext,
+    end: StreamEnd,
+    onFrame: (frame: ArrivedFrame, isFirst: boolean) => void,
+  ) {
+    this.#context = context;
+    this.#reader = openReader(end);
+    this.#onFrame = onFrame;
+    void this.#run();
+  }
+
+  /** Percentile of the recent latencies, in milliseconds; NaN before the first frame. */
+  latencyMs(share: number) {
+    return this.#latencyMs.percentile(share);
+  }
+
+  /** Whether the person was heard speaking in the last third of a second. */
+  speaking(person: number) {
+    return this.#newest - this.#voicedAt[person] < SPEAKING_HOLD_FRAMES;
+  }
+
+  /** The 16 kHz sample since the conversation's start that corresponds to a context time. */
+  sampleAt(contextTimeS: number) {
+    return (contextTimeS - (this.#startFrame ?? 0) / this.#context.sampleRate) * SAMPLE_RATE_HZ;
+  }
+
+  close() {
+    this.#open = false;
+    this.#reader.close();
+  }
+
+  async #run() {
+    const block = new Float32Array(MOTION_BLOCK);
+    while (this.#open) {
+      await this.#reader.wait(1000);
+      while (this.#reader.pull(block)) this.#take(block);
+    }
+  }
+
+  #take(block: Float32Array) {
+    const startFrame = joinFrame(block, 1);
+    const isFirst = startFrame !== this.#startFrame; // a new conversation has a new start
+    if (isFirst) {
+      this.#startFrame = startFrame;
+      this.#latencyMs.clear();
+      this.#voicedAt.fill(Number.NEGATIVE_INFINITY);
+    }
+    const frameIndex = block[0];
+    this.#newest = frameIndex;
+    const contextTimeS = startFrame / this.#context.sampleRate + frameSample(frameIndex) / SAMPLE_RATE_HZ;
+    this.#latencyMs.add((this.#context.currentTime - contextTimeS) * 1000);
+    const voicing: [number, number] = [block[4], block[5]];
+    for (let p = 0; p < PERSONS; p++) if (voicing[p] > VOICED) this.#voicedAt[p] = frameIndex;
+    const face = block.slice(MOTION_HEADER, MOTION_HEADER + PERSONS * FACE_CHANNELS);
+    this.#onFrame({ frameIndex, face, contextTimeS, tickMs: block[3], voicing }, isFirst);
+  }
+}
