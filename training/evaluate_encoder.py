@@ -40,7 +40,7 @@ class Score:
     @property
     def recall(self):
         """The share of P, B, M that are answered PP on some frame within ±1 frame of the phone."""
-        return self.bilabials[0] / max(self.bilabials[1], 1)
+        return float(self.bilabials[0] / max(self.bilabials[1], 1))
 
 
 @torch.no_grad()
