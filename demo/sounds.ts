@@ -31,7 +31,7 @@ async function fetched(name: string): Promise<Response> {
   throw new PageError({
     problem: 'sample-missing',
     sentence: `The sample conversation is not where it should be: ${SAMPLE}${name}.`,
-    next: 'Run `npm run sample` to make it again, or use your own sound files.',
+    next: 'Run `npx tsx tools/sample-conversation.ts` to make it again, or use your own sound files.',
   });
 }
 
