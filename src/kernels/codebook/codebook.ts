@@ -10,8 +10,8 @@ export const codebook = kernel({
   name: 'codebook',
   wgsl,
   tensors: { x: 'read R T C', codes: 'read K C', ids: 'write R T', out: 'write R T C' },
-  launch: ({ R, T, C, K }) => {
+  launch: ({ R, T, C, K }, _: object, { software }) => {
     if (K > 2 ** 24) throw new EngineError('bug', `codebook: f32 cannot count ${K} codes`);
-    return { constants: { K, C }, grid: [R * T, 1, 1] };
+    return { constants: { K, C, WG: software ? 8 : 64 }, grid: [R * T, 1, 1] };
   },
 });

@@ -3,13 +3,13 @@
 
 override K: u32;
 override C: u32;
+override WG: u32;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;         // [R,T,C]
 @group(0) @binding(1) var<storage, read> codes: array<f32>;     // [K,C]
 @group(0) @binding(2) var<storage, read_write> ids: array<f32>; // [R,T]
 @group(0) @binding(3) var<storage, read_write> out: array<f32>; // [R,T,C]
 
-const WG = 64u;
 var<workgroup> distance: array<f32, WG>;
 var<workgroup> nearest: array<u32, WG>;
 

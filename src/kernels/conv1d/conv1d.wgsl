@@ -36,19 +36,28 @@ fn activate(v: f32) -> f32 {
 
 fn half_at(i: u32) -> f32 { return unpack2x16float(w[i >> 1u])[i & 1u]; }
 
-// element e of the window of row m = (r,u)
-fn window_at(m: u32, e: u32) -> f32 {
+// where the windows of a tile's 4 rows begin: in state, and in x had it begun S rows earlier (the subtraction wraps)
+struct Windows { i: vec4u, state: vec4u, x: vec4u }
+
+fn windows(row: u32) -> Windows {
+  let m = min(vec4u(row, row + 1u, row + 2u, row + 3u), vec4u(M - 1u)); // never written past the last row
+  let i = m % U * STRIDE * C;
   let r = m / U;
-  let i = (m % U) * STRIDE * C + e;
-  if (i < S * C) { return state[r * S * C + i]; }
-  return x[r * T * C + i - S * C];
+  return Windows(i, r * S * C + i, r * T * C + i - S * C);
 }
 
-// rows past the last are read as the last and never written
-fn column(row: u32, e: u32) -> vec4f {
-  var v = vec4f(window_at(row, e), 0.0, 0.0, 0.0);
-  if (M > 1u) { v.y = window_at(min(row + 1u, M - 1u), e); }
-  if (M > 2u) { v.z = window_at(min(row + 2u, M - 1u), e); v.w = window_at(min(row + 3u, M - 1u), e); }
+fn element(i: u32, in_state: u32, in_x: u32) -> f32 {
+  if (i < S * C) { return state[in_state]; }
+  return x[in_x];
+}
+
+fn column(at: Windows, e: u32) -> vec4f {
+  var v = vec4f(element(at.i.x + e, at.state.x + e, at.x.x + e), 0.0, 0.0, 0.0);
+  if (M > 1u) { v.y = element(at.i.y + e, at.state.y + e, at.x.y + e); }
+  if (M > 2u) {
+    v.z = element(at.i.z + e, at.state.z + e, at.x.z + e);
+    v.w = element(at.i.w + e, at.state.w + e, at.x.w + e);
+  }
   return v;
 }
 
@@ -56,6 +65,7 @@ fn column(row: u32, e: u32) -> vec4f {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let first = (group.x * GROUPS + lane / LANES) * 4u;
   let row = group.y * 4u;
+  let rows = windows(row);
   let at = min(vec4u(first, first + 1u, first + 2u, first + 3u), vec4u(O - 1u)) * E;
   var s0 = vec4f(); var s1 = vec4f(); var s2 = vec4f(); var s3 = vec4f();
   if (E % 2u == 0u) { // every row of w starts at a word
@@ -65,8 +75,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let h1 = unpack2x16float(w[word.y + i]);
       let h2 = unpack2x16float(w[word.z + i]);
       let h3 = unpack2x16float(w[word.w + i]);
-      let even = column(row, 2u * i);
-      let odd = column(row, 2u * i + 1u);
+      let even = column(rows, 2u * i);
+      let odd = column(rows, 2u * i + 1u);
       s0 += even * h0.x + odd * h0.y;
       s1 += even * h1.x + odd * h1.y;
       s2 += even * h2.x + odd * h2.y;
@@ -74,7 +84,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   } else {
     for (var e = lane % LANES; e < E; e += LANES) {
-      let v = column(row, e);
+      let v = column(rows, e);
       s0 += v * half_at(at.x + e);
       s1 += v * half_at(at.y + e);
       s2 += v * half_at(at.z + e);
