@@ -116,7 +116,7 @@ async function readFlac(file: Buffer, path: string): Promise<Mono> {
   const info = file.readBigUInt64BE(18); // of STREAMINFO: 20 bits rate, 3 channels, 5 bits a sample, 36 samples
   const expected = Number(info & 0xf_ffff_ffffn);
   const peak = 2 ** Number((info >> 36n) & 31n);
-  const { channelData, sampleRate } = await decodeFlac(file).catch((cause: unknown) => {
+  const { channelData, sampleRate } = await quietly(() => decodeFlac(file)).catch((cause: unknown) => {
     throw broken(cause instanceof Error ? cause.message : String(cause), cause);
   });
   const length = channelData[0]?.length ?? 0;
@@ -129,4 +129,15 @@ async function readFlac(file: Buffer, path: string): Promise<Mono> {
     samples[i] = sum / channelData.length / peak;
   }
   return { samples, sampleRateHz: sampleRate };
+}
+
+/** Keeps the decoder's own words about each damaged frame off stderr: the error that is thrown says it once. */
+async function quietly<T>(work: () => Promise<T>): Promise<T> {
+  const { error } = console;
+  console.error = () => undefined;
+  try {
+    return await work();
+  } finally {
+    console.error = error;
+  }
 }
