@@ -51,12 +51,8 @@ async function boot() {
 /** The engine is there: the page comes alive. */
 function meet(duo: Duologue) {
   const { backend, adapter, reason } = duo.info;
-  const note = byId('backend');
-  note.textContent =
-    backend === 'webgpu'
-      ? `Runs on your GPU (${adapter})`
-      : `Runs on the processor, without WebGPU: ${reason}`;
-  note.hidden = false;
+  byId('backend').textContent =
+    backend === 'webgpu' ? `It runs on your GPU (${adapter}).` : `It runs on the processor: ${reason}.`;
   if (query.has('debug')) {
     showFigures(duo);
     Object.assign(window, { duologue: duo });

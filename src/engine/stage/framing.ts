@@ -40,7 +40,7 @@ export function frameInto(
   const slope = Math.tan(MathUtils.degToRad(FIELD_OF_VIEW_DEG / 2));
   const distance = Math.max(height / 2 / slope, width / 2 / (slope * aspect));
   const visible = 2 * distance * slope;
-  const centre = top + 0.42 * (visible - height) - visible / 2;
+  const centre = top + 0.36 * (visible - height) - visible / 2;
   camera.fov = FIELD_OF_VIEW_DEG;
   camera.aspect = aspect;
   // The near one of an aslant pair stands before the middle: step back by that much.
