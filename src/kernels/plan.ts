@@ -1,4 +1,4 @@
-import { EngineError } from '../errors.ts';
+import { EngineError, invariant } from '../errors.ts';
 import { isSoftware } from './gpu.ts';
 import {
   type AnyKernel,
@@ -26,7 +26,7 @@ const PIPELINES = new WeakMap<GPUDevice, Map<string, Promise<GPUComputePipeline>
 
 /**
  * A fixed list of dispatches for one compute pass: `add` at load time, `compile` once, `encode` every frame.
- * `add` and `compile` may throw; `encode` allocates nothing and cannot fail.
+ * `add` and `compile` may throw; `encode` of a compiled plan allocates nothing and cannot fail.
  */
 export class Plan {
   readonly #device: GPUDevice;
@@ -64,8 +64,9 @@ export class Plan {
     return this;
   }
 
-  /** Records every dispatch, in order; call `compile` first. */
+  /** Records every dispatch, in order; a `bug` when some of them are not compiled. */
   encode(pass: GPUComputePassEncoder) {
+    invariant(this.#steps.length === this.#planned.length, 'plan: compile it before encode');
     for (const { pipeline, bindGroup, grid } of this.#steps) {
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, bindGroup);

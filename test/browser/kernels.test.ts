@@ -186,6 +186,9 @@ suite('the house', () => {
     const out = arena.tensor('out', [3], { data: Float32Array.of(1, 2, 3) });
     const plan = await new Plan(device).add(scale, { by, out }).add(scale, { by, out }).compile();
     expect(plan.dispatches).toBe(2);
+    const idle = new Plan(device).add(scale, { by, out });
+    const encoder = device.createCommandEncoder();
+    expect(message(() => idle.encode(encoder.beginComputePass()))).toMatch('plan: compile it before encode');
     const readBack = new ReadBack(device, [out, by]);
     const frame = (factor: number) => {
       upload(device, by, Float32Array.of(factor));
