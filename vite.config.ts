@@ -24,8 +24,9 @@ declare module 'vitest' {
 }
 
 export default defineConfig({
-  root: '.',
-  server: { open: false },
+  base: './',
+  worker: { format: 'es' },
+  build: { target: 'esnext', chunkSizeWarningLimit: 1500 },
   test: {
     projects: [
       { extends: true, test: { name: 'node', include: ['test/node/**/*.test.ts'] } },

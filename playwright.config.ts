@@ -1,0 +1,24 @@
+import { defineConfig } from '@playwright/test';
+import { browserPath, CHROMIUM_FLAGS } from './tools/browser.mjs';
+
+const PORT = 4179;
+
+/** End-to-end tests: the built demo in a real Chromium, one page at a time because each needs the machine. */
+export default defineConfig({
+  testDir: 'test/e2e',
+  outputDir: 'test-results',
+  timeout: 180_000,
+  workers: 1,
+  reporter: 'list',
+  use: {
+    baseURL: `http://localhost:${PORT}`,
+    viewport: { width: 480, height: 270 },
+    headless: false, // `--headless=new` in the flags does it: the headless shell has no WebGPU
+    launchOptions: { executablePath: browserPath(), args: [...CHROMIUM_FLAGS] },
+  },
+  webServer: {
+    command: `npm run build:demo && npx vite preview --outDir dist/demo --port ${PORT} --strictPort`,
+    port: PORT,
+    timeout: 120_000,
+  },
+});

@@ -1,0 +1,111 @@
+import type { Page } from '@playwright/test';
+import { ARKIT_51 } from '../../src/engine/motion.ts';
+import type { Duologue } from '../../src/index.ts';
+import type { Curve, Observed } from './curves.ts';
+
+declare global {
+  interface Window {
+    duologue?: Duologue;
+    observed?: {
+      loudness: [Curve, Curve];
+      frames: { time: number; jaw: [number, number] }[];
+      sources: AudioNode[];
+    };
+  }
+}
+
+/** How a test conversation is set up; times in seconds. */
+export type Scene = {
+  /** Person 0 speaks into the fake microphone, else from this address. */
+  readonly voices: readonly [string | 'microphone', string];
+  /** When each file begins, after the start. */
+  readonly beginS: readonly [number, number];
+  readonly durationS: number;
+  /** Delay between an outside observer and the engine: 0 for a true picture. */
+  readonly shiftS?: number;
+};
+
+const JAW = ARKIT_51.indexOf('jawOpen');
+
+/** Opens the demo and waits until the engine is ready. */
+export async function openDemo(page: Page, query = '') {
+  await page.goto(`/?debug${query}`);
+  await page.waitForFunction(() => document.body.dataset.state !== 'loading', undefined, { timeout: 90_000 });
+}
+
+/**
+ * Plays a scene through the engine's door, and watches it from outside: a recorder of its own measures each voice's
+ * loudness on the context's clock, while the engine's frames tell the jaws. `during` runs while it plays.
+ */
+export async function observe(page: Page, scene: Scene, during?: () => Promise<void>): Promise<Observed> {
+  await page.evaluate(
+    async ({ voices, beginS, shiftS, jaw }) => {
+      const duo = window.duologue!;
+      const { context } = duo;
+      await duo.start();
+      const recorder = `registerProcessor('loudness', class extends AudioWorkletProcessor {
+        process([input]) {
+          const block = input[0];
+          let sum = 0;
+          if (block) for (const v of block) sum += v * v;
+          this.port.postMessage([currentFrame / sampleRate, block ? Math.sqrt(sum / block.length) : 0]);
+          return true;
+        }
+      });`;
+      await context.audioWorklet.addModule(
+        URL.createObjectURL(new Blob([recorder], { type: 'text/javascript' })),
+      );
+      const curve = (): { times: number[]; values: number[] } => ({ times: [], values: [] });
+      const loudness: [ReturnType<typeof curve>, ReturnType<typeof curve>] = [curve(), curve()];
+      window.observed = { loudness, frames: [], sources: [] };
+      duo.on('frame', ({ contextTimeS, face }) => {
+        window.observed!.frames.push({ time: contextTimeS, jaw: [face[jaw], face[face.length / 2 + jaw]] });
+      });
+      for (const person of [0, 1] as const) {
+        const watcher = new AudioWorkletNode(context, 'loudness', { numberOfOutputs: 0 });
+        watcher.port.onmessage = ({ data: [time, rms] }) => {
+          loudness[person].times.push(time);
+          loudness[person].values.push(rms);
+        };
+        const tap = new GainNode(context);
+        const late = new DelayNode(context, { delayTime: shiftS, maxDelayTime: 1 });
+        tap.connect(watcher);
+        tap.connect(late);
+        if (voices[person] === 'microphone') {
+          const stream = await navigator.mediaDevices.getUserMedia({
+            audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
+          });
+          context.createMediaStreamSource(stream).connect(tap);
+          duo.attach(person, shiftS === 0 ? stream : late, { play: false });
+        } else {
+          const bytes = await (await fetch(voices[person])).arrayBuffer();
+          const source = new AudioBufferSourceNode(context, { buffer: await context.decodeAudioData(bytes) });
+          source.connect(tap);
+          source.start(context.currentTime + beginS[person]);
+          duo.attach(person, late);
+        }
+        window.observed.sources.push(tap);
+      }
+    },
+    { voices: scene.voices, beginS: scene.beginS, shiftS: scene.shiftS ?? 0, jaw: JAW },
+  );
+  await Promise.all([page.waitForTimeout(scene.durationS * 1000), during?.()]);
+  const { loudness, frames } = await page.evaluate(() => {
+    const { loudness, frames } = window.observed!;
+    return { loudness, frames };
+  });
+  const times = frames.map(({ time }) => time);
+  const jaw = (person: 0 | 1): Curve => ({ times, values: frames.map((frame) => frame.jaw[person]) });
+  return { loudness, jaw: [jaw(0), jaw(1)] };
+}
+
+/** Collects what the console says in warning or anger; the driver's own notes about this machine do not count. */
+export function watchConsole(page: Page): string[] {
+  const said: string[] = [];
+  page.on('console', (message) => {
+    const ours = !/GL Driver Message|GPU stall|software WebGL|Automatic fallback/i.test(message.text());
+    if (['warning', 'error'].includes(message.type()) && ours) said.push(message.text());
+  });
+  page.on('pageerror', (error) => said.push(error.message));
+  return said;
+}
