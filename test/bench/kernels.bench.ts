@@ -62,6 +62,7 @@ for (const reference of references) {
       const gflops = flops(tried.dims, tried.options ?? {}) / us / 1000;
       const sizes = Object.entries(tried.dims).map(([letter, size]) => `${letter}=${size}`);
       report({
+        table: 'kernels',
         kernel: kernel.name,
         case: `${label} ${sizes.join(' ')}`,
         us,

@@ -1,4 +1,5 @@
 import { expect, suite, test } from 'vitest';
+import { TICK_LENGTH } from '../../src/engine/audio/voices.ts';
 import { loadModels } from '../../src/engine/backend/models.ts';
 import { WebgpuBackend } from '../../src/engine/backend/webgpu.ts';
 import { openGpu } from '../../src/kernels/gpu.ts';
@@ -115,4 +116,30 @@ suite('WGSL agrees with PyTorch', { timeout: 120_000 }, () => {
     expect(worst).toBeLessThanOrEqual(2e-3);
     backend.dispose();
   });
+});
+
+test('the steady state allocates nothing on the GPU', { timeout: 120_000 }, async () => {
+  const { gpu, backend } = await open({ style: [0, 1], facing: [1, 1], emotion: [0, 0] });
+  const mel = new Float32Array(TICK_LENGTH).fill(models.melSilence);
+  for (let n = 0; n < 4; n++) await backend.tick(mel);
+  const made: string[] = [];
+  const { device } = gpu;
+  const count = (name: 'createBuffer' | 'createTexture' | 'createBindGroup' | 'createQuerySet') => {
+    const original = device[name].bind(device) as (descriptor: never) => never;
+    Object.assign(device, {
+      [name]: (descriptor: never) => {
+        made.push(name);
+        return original(descriptor);
+      },
+    });
+  };
+  for (const name of ['createBuffer', 'createTexture', 'createBindGroup', 'createQuerySet'] as const)
+    count(name);
+  const bytesBefore = backend.gpuBytes;
+  for (let n = 0; n < 4; n++) await backend.tick(mel);
+  expect(made).toEqual([]);
+  expect(backend.gpuBytes).toBe(bytesBefore);
+  device.createBuffer({ size: 4, usage: GPUBufferUsage.COPY_DST }).destroy();
+  expect(made).toEqual(['createBuffer']); // the counter counts
+  backend.dispose();
 });
