@@ -3,7 +3,7 @@ import { showFigures, showLevels } from './figures.ts';
 import { Microphones } from './microphones.ts';
 import { byId, hideProblem, say, setState, showProblem } from './page.ts';
 import { type Caption, loadSample, type Voices, voicesOf } from './sounds.ts';
-import { noFile, PageError, wordsFor } from './words.ts';
+import { insecurePage, noFile, PageError, wordsFor } from './words.ts';
 
 const query = new URLSearchParams(location.search);
 const base = import.meta.env.BASE_URL;
@@ -26,6 +26,7 @@ async function boot() {
   const backend = query.get('backend');
   const progress = byId<HTMLProgressElement>('progress');
   try {
+    if (!isSecureContext) throw new PageError(insecurePage);
     const duo = await createDuologue({
       container: byId('stage'),
       characters: [

@@ -1,6 +1,6 @@
 import type { Duologue } from '../src/index.ts';
 import { byId, say, showProblem } from './page.ts';
-import { insecurePage, PageError, wordsForMicrophone } from './words.ts';
+import { noMicrophones, PageError, wordsForMicrophone } from './words.ts';
 
 type Voice = { readonly stream: MediaStream; readonly attached: ReturnType<Duologue['attach']> };
 type Person = 0 | 1;
@@ -20,7 +20,7 @@ export class Microphones {
 
   /** Asks for permission and starts; throws words for the user when there is no microphone to be had. */
   async start(): Promise<void> {
-    if (!navigator.mediaDevices?.getUserMedia) throw new PageError(insecurePage);
+    if (!navigator.mediaDevices?.getUserMedia) throw new PageError(noMicrophones);
     const first = await open();
     const devices = await this.#list();
     const used = first.getAudioTracks()[0]?.getSettings().deviceId;

@@ -14,11 +14,18 @@ export class PageError extends Error {
   }
 }
 
-/** The browser hides microphones from pages it cannot trust. */
+/** The browser hides microphones, sound processing and WebGPU from pages it cannot trust. */
 export const insecurePage: Words = {
   problem: 'insecure',
-  sentence: 'This page is not secure, so the browser hides the microphones.',
-  next: 'Open it over https:// or on localhost; the sample and sound files work here too.',
+  sentence: 'This page is not secure, so the browser keeps microphones and sound processing from it.',
+  next: 'Open it over https:// or on localhost.',
+};
+
+/** A browser without the interface for microphones. */
+export const noMicrophones: Words = {
+  problem: 'no-device',
+  sentence: 'This browser gives pages no microphone.',
+  next: 'Play the sample conversation or two sound files, or use another browser.',
 };
 
 /** The user pressed play before choosing. */
@@ -77,5 +84,7 @@ const NEXT = {
 
 const sentence = (text: string) => {
   const trimmed = text.trim();
+  // A file name keeps its own first letter.
+  if (/^\S+\.\w/.test(trimmed)) return /[.!?…]$/.test(trimmed) ? trimmed : `${trimmed}.`;
   return trimmed.charAt(0).toUpperCase() + trimmed.slice(1) + (/[.!?…]$/.test(trimmed) ? '' : '.');
 };

@@ -17,7 +17,7 @@ export function placementFor(aspect: number): Placement {
   const upright = MathUtils.clamp((1.25 - aspect) / 0.7, 0, 1);
   return {
     separationM: MathUtils.lerp(1.08, 0.84, upright),
-    openRad: MathUtils.degToRad(MathUtils.lerp(46, 44, upright)),
+    openRad: MathUtils.degToRad(MathUtils.lerp(52, 50, upright)),
     cameraYawRad: MathUtils.degToRad(MathUtils.lerp(-4, -3, upright)),
   };
 }
