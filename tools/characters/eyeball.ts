@@ -5,7 +5,7 @@ import type { Person } from './people.ts';
 import { faceToWorld } from './skeleton.ts';
 
 /** Iris radius as a share of the eyeball's radius. */
-export const IRIS = 0.5;
+export const IRIS = 0.52;
 
 /** Both eyeballs (skinned to the eye bones) with a flat inset iris under a bulging rim, and a fixed highlight on each. */
 export const buildEyes = (person: Person): Mesh => {

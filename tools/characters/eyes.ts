@@ -38,7 +38,11 @@ export const lidRings = (person: Person, field: Field, side: 1 | -1, angle: numb
     const crease = upper > 0 ? 0.2 * bell(d - 0.62, 0.16) * upper : 0.08 * bell(d - 0.55, 0.2) * -upper;
     return { q: [q[0], q[1], q[2] - crease], part: 'skin', eye: tag(d) };
   });
-  const [x, y] = lidOutline(person, side, angle, 0.02);
+  // Towards the corners the inner margin reaches in over the ball, as the caruncle does.
+  const end = Math.abs(Math.cos(angle)) ** 8;
+  const inner = 1 - (Math.cos(angle) * side < 0 ? 0.2 : 0.07) * end;
+  const [x0, y] = lidOutline(person, side, angle, 0.02);
+  const x = x0 * inner;
   const onBall = (dx: number, dy: number, r: number): Vec => [
     e[0] + dx,
     e[1] + dy,

@@ -42,7 +42,7 @@ export const buildTeeth = (person: Person, field: Field): Mesh<FaceVertex> => {
   const front = frontAt(field, 0, m.y)[2] - 0.75;
   for (const sign of [1, -1] as const) {
     const wide = sign === 1 ? 2.5 : 2.25;
-    const edge = m.y + (sign === 1 ? -0.12 : -0.22);
+    const edge = m.y + (sign === 1 ? -0.4 : -0.34);
     const high = sign === 1 ? 0.95 : 0.85;
     sheet(mesh, 22, 4, sign === 1 ? 'upperTeeth' : 'lowerTeeth', (u, v) => {
       const a = (u - 0.5) * Math.PI * 0.98;
@@ -105,7 +105,7 @@ export const buildBrows = (person: Person, field: Field): Mesh<FaceVertex> => {
         b.arch *
           curve(
             [
-              [0, -0.35],
+              [0, -0.3],
               [0.35, 0.35],
               [0.66, 0.75],
               [1, -0.55],
@@ -117,7 +117,8 @@ export const buildBrows = (person: Person, field: Field): Mesh<FaceVertex> => {
         b.thick *
         curve(
           [
-            [0, 0.72],
+            [0, 0.3],
+            [0.05, 0.75],
             [0.15, 1],
             [0.6, 0.85],
             [1, 0.12],

@@ -83,6 +83,8 @@ export class GltfWriter {
 
   /** A sparse vector attribute of `count` rows, zero but at `at`. */
   sparse(count: number, at: readonly number[], rows: readonly Vec[], bounds: boolean): number {
+    // The format wants at least one entry.
+    if (at.length === 0) return this.sparse(count, [0], [[0, 0, 0]], bounds);
     const data = new Float32Array(rows.flat());
     const withZero = new Float32Array(rows.length < count ? [...data, 0, 0, 0] : data);
     return this.#accessor({

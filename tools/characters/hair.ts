@@ -1,74 +1,208 @@
-import { bell, colour, mix, mixVec, randomFrom, smooth, type Vec } from './math.ts';
-import { bridge, emptyMesh, fan, type Mesh } from './mesh.ts';
+import { add, bell, colour, cross, curve, mix, mixVec, normalize, randomFrom, scale, smooth, sub, type Vec } from './math.ts';
+import { bridge, emptyMesh, fan, type Mesh, type Skin } from './mesh.ts';
 import type { Person } from './people.ts';
-import type { Field } from './sdf.ts';
+import { cast, type Field } from './sdf.ts';
 import { faceToWorld } from './skeleton.ts';
 import { CROWN, surfaceAt } from './skull.ts';
+
+/** Strands of hair that swing: where they hang (longitude) and the heights of their joints, root first (face units). */
+export const STRANDS = [
+  { name: 'hairLeft', lon: 1.35 },
+  { name: 'hairBackLeft', lon: 2.5 },
+  { name: 'hairBackRight', lon: -2.5 },
+  { name: 'hairRight', lon: -1.35 },
+] as const;
+export const STRAND_JOINTS = [-2.5, -7.5, -13] as const;
 
 /** Lowest `b` of the scalp's hair at a longitude. */
 const hairline = (person: Person, lon: number) => {
   const a = Math.abs(lon);
-  const front = person.hair === 'bob' ? 7.6 : 6.9;
-  const temple = smooth(0.35, 0.95, a);
-  const side = smooth(1.0, 1.35, a);
-  const back = smooth(1.6, 2.2, a);
-  return mix(mix(mix(front, front - 1.1, temple), -0.6, side), -7.5, back);
+  if (person.hair === 'bob') return mix(mix(7.4, 6.2, smooth(0.3, 0.9, a)), mix(-1, -6, smooth(1.5, 2.2, a)), smooth(0.95, 1.25, a));
+  const temple = mix(6.7, 5.9, smooth(0.55, 0.85, a)) - 1.9 * smooth(0.86, 0.98, a);
+  return mix(mix(temple, -0.6, smooth(1.12, 1.3, a)), -6.4, smooth(1.62, 2.1, a));
 };
 
-/** The hair as a cap with thickness over the scalp. */
+/** Weights of a point of long hair. */
+const strandSkin = (q: Vec): Skin => {
+  const [top, middle] = STRAND_JOINTS;
+  const hang = smooth(top + 1.5, top - 2.5, q[1]);
+  if (hang === 0) return [['head', 1]];
+  const lon = Math.atan2(q[0], q[2] + 0.5);
+  const near = STRANDS.map((s) => {
+    const d = Math.abs(Math.atan2(Math.sin(lon - s.lon), Math.cos(lon - s.lon)));
+    return Math.exp(-((d / 0.5) ** 2)) + 1e-6;
+  });
+  const sum = near.reduce((a, b) => a + b, 0);
+  const low = smooth(middle + 1.8, middle - 1.8, q[1]);
+  const best = near.map((w, k) => [k, w / sum] as const).sort((a, b) => b[1] - a[1])[0]!;
+  const name = STRANDS[best[0]]!.name;
+  return [
+    ['head', 1 - hang],
+    [`${name}1`, hang * (1 - low)],
+    [`${name}2`, hang * low],
+  ];
+};
+
+/** Cell noise: small near the middle of random cells of size 1, growing to their borders. */
+const cells = (seed: number) => {
+  const hash = (x: number, y: number, z: number) => {
+    const r = randomFrom(seed + x * 73856093 + y * 19349663 + z * 83492791);
+    return [r(), r(), r()] as const;
+  };
+  return (p: Vec) => {
+    const base = p.map(Math.floor);
+    let best = 9;
+    for (let k = 0; k < 27; k++) {
+      const cell = [base[0]! + (k % 3) - 1, base[1]! + (Math.floor(k / 3) % 3) - 1, base[2]! + Math.floor(k / 9) - 1] as const;
+      const [a, b, c] = hash(...cell);
+      best = Math.min(best, Math.hypot(cell[0] + a - p[0], cell[1] + b - p[1], cell[2] + c - p[2]));
+    }
+    return best;
+  };
+};
+
+type Strand = { from: Vec; over: Vec; fall: number; wide: number; thick: number; lift: number; curl: number; shade: number };
+
+/** The hair of a person: a cap over the scalp, and for the bob a curtain of sculpted locks around it. */
 export const buildHair = (person: Person, field: Field): Mesh => {
   const mesh = emptyMesh();
-  const random = randomFrom(person.seed);
-  const count = 48;
-  const rows = 14;
   const base = colour(person.colours.hair);
   const tip = colour(person.colours.hairTip);
-  const thick = person.hair === 'bob' ? 0.75 : 0.6;
-  const rings: number[][] = [];
-  const bump = Array.from({ length: count * (rows + 4) }, () => random());
-  const put = (lon: number, b: number, out: number, shade: number) => {
+  const put = (q: Vec, shade: number, uv: [number, number]) =>
+    mesh.vertices.push({
+      p: faceToWorld(person, q),
+      colour: mixVec(base, tip, shade),
+      uv,
+      skin: person.hair === 'bob' ? strandSkin(q) : [['head', 1]],
+    }) - 1;
+  buildCap(person, field, mesh, put);
+  if (person.hair === 'bob') for (const strand of curtain(person)) buildLock(field, mesh, put, strand);
+  return mesh;
+};
+
+type Put = (q: Vec, shade: number, uv: [number, number]) => number;
+
+const buildCap = (person: Person, field: Field, mesh: Mesh, put: Put) => {
+  const short = person.hair === 'short';
+  const count = short ? 64 : 40;
+  const rows = short ? 24 : 10;
+  const noise = cells(person.seed);
+  const at = (lon: number, b: number, t: number): [Vec, number] => {
     const s = surfaceAt(field, { lon, b });
-    const n: Vec = [s[0], (s[1] - 2) * 0.9, s[2] + 0.5];
-    const d = Math.hypot(...n);
-    const q: Vec = [s[0] + (n[0] / d) * out, s[1] + (n[1] / d) * out, s[2] + (n[2] / d) * out];
-    const skin =
-      q[1] < -9
-        ? ([
-            ['head', 0.6],
-            ['neck', 0.4],
-          ] as const)
-        : ([['head', 1]] as const);
-    return (
-      mesh.vertices.push({
-        p: faceToWorld(person, q),
-        colour: mixVec(base, tip, shade),
-        uv: [lon, b],
-        skin,
-      }) - 1
-    );
+    const n = normalize([s[0], (s[1] - 2) * 0.9, s[2] + 0.5]);
+    const edge = short ? smooth(1.02, 0.7, t) : smooth(1.02, 0.86, t);
+    if (!short) return [add(s, scale(n, 0.18 + 0.42 * edge)), 0.2];
+    const high = smooth(3, 9.5, s[1]);
+    const clump = 1 - noise(scale(s, 1.05));
+    const out = 0.14 + edge * (0.2 + 0.95 * high) + (0.18 + 0.5 * high) * clump * smooth(1.08, 0.9, t);
+    return [add(s, scale(n, out)), clump * 1.5 - 0.4];
   };
+  const rings: number[][] = [];
+  const round = (f: (lon: number, k: number) => number) =>
+    Array.from({ length: count }, (_, k) => f((k / count) * Math.PI * 2 - Math.PI, k));
   for (let r = 0; r <= rows; r++) {
-    const t = (r + 0.6) / (rows + 0.6);
+    const t = (r + 0.5) / (rows + 0.5);
     rings.push(
-      Array.from({ length: count }, (_, c) => {
-        const lon = (c / count) * Math.PI * 2 - Math.PI;
-        const b = mix(CROWN, hairline(person, lon), t);
-        const rough = (bump[r * count + c]! - 0.5) * (person.hair === 'short' ? 0.5 : 0.12);
-        return put(lon, b, thick * (1 - 0.35 * bell(t - 1, 0.1)) + rough, rough + 0.3);
+      round((lon) => {
+        const [q, shade] = at(lon, mix(CROWN, hairline(person, lon), t), t);
+        return put(q, shade, [lon, t]);
       }),
     );
   }
   for (const [drop, out] of [
-    [-0.25, 0.1],
-    [0.2, -0.2],
+    [-0.12, 0.06],
+    [0.25, -0.3],
   ] as const)
     rings.push(
-      Array.from({ length: count }, (_, c) => {
-        const lon = (c / count) * Math.PI * 2 - Math.PI;
-        return put(lon, hairline(person, lon) + drop, out, 0);
+      round((lon) => {
+        const s = surfaceAt(field, { lon, b: hairline(person, lon) + drop });
+        return put(add(s, scale(normalize([s[0], 0, s[2]]), out)), 0, [lon, 1]);
       }),
     );
   for (let k = 0; k + 1 < rings.length; k++) bridge(mesh, rings[k + 1]!, rings[k]!);
-  fan(mesh, rings[0]!, put(0, CROWN, thick, 0.3));
-  return mesh;
+  const [top, shade] = at(0, CROWN, 0);
+  fan(mesh, rings[0]!, put(top, shade, [0, 0]));
+};
+
+const LENGTH = -14;
+
+/** The locks of a bob with a side parting: around the head, then over the forehead. */
+const curtain = (person: Person): Strand[] => {
+  const random = randomFrom(person.seed + 5);
+  const out: Strand[] = [];
+  const part = 1.9;
+  const count = 15;
+  for (let k = 0; k < count; k++) {
+    const u = k / (count - 1);
+    const lon = mix(1.12, 2 * Math.PI - 1.12, u);
+    const back = 0.5 - 0.5 * Math.cos(u * 2 * Math.PI);
+    const under = k % 2;
+    out.push({
+      from: [part * (1 - 0.6 * back), 12, mix(4.6, -4, back)],
+      over: [Math.sin(lon), -0.28, Math.cos(lon)],
+      fall: LENGTH + 0.9 * (random() - 0.5) + (lon < 1.5 || lon > 4.8 ? 0.4 : 0),
+      wide: 2.5 + 0.35 * random(),
+      thick: 0.62,
+      lift: 0.62 + 0.42 * under + 0.1 * random(),
+      curl: 0.16 + 0.08 * random(),
+      shade: 0.1 + 0.45 * under + 0.25 * random(),
+    });
+  }
+  const sweep = (from: Vec, lon: number, b: number, fall: number, wide: number, lift: number, shade: number) =>
+    out.push({ from, over: [Math.sin(lon), b, Math.cos(lon)], fall, wide, thick: 0.6, lift, curl: 0.12, shade });
+  sweep([part, 12, 7.2], -0.72, 0.28, 0.5, 2.1, 0.95, 0.45);
+  sweep([part, 12, 6], -0.98, 0.05, -3.6, 2.4, 1.15, 0.6);
+  sweep([part, 12, 4.4], -1.2, -0.12, -10, 2.4, 1.4, 0.8);
+  sweep([part + 0.3, 12, 7], 0.8, 0.3, 0.4, 1.9, 0.95, 0.5);
+  sweep([part + 0.3, 12, 5.6], 1.04, 0, -5, 2.1, 1.15, 0.65);
+  sweep([part + 0.2, 12, 4], 1.22, -0.1, -10.6, 2.3, 1.35, 0.35);
+  return out;
+};
+
+const RINGS = 14;
+const SIDES = 8;
+
+const buildLock = (field: Field, mesh: Mesh, put: Put, s: Strand) => {
+  const centre: Vec = [0, 4, -0.5];
+  const start = normalize(sub(s.from, centre));
+  const end = normalize(s.over);
+  const turn = Math.acos(Math.max(-1, Math.min(1, start[0] * end[0] + start[1] * end[1] + start[2] * end[2])));
+  const over = 0.62;
+  const rest = add(cast(field, centre, end), scale(end, s.lift));
+  const pathAt = (t: number): Vec => {
+    if (t <= over) {
+      const u = t / over;
+      const a = Math.sin((1 - u) * turn) / Math.sin(turn);
+      const b = Math.sin(u * turn) / Math.sin(turn);
+      const d = normalize(add(scale(start, a), scale(end, b)));
+      return add(cast(field, centre, d), scale(d, s.lift * (0.55 + 0.45 * smooth(0, 0.3, u))));
+    }
+    const u = (t - over) / (1 - over);
+    const y = mix(rest[1], s.fall, u);
+    const wave = 1 + 0.05 * Math.sin(u * Math.PI) - s.curl * u * u;
+    return [rest[0] * wave, y, (rest[2] + 1) * wave - 1];
+  };
+  const rings: number[][] = [];
+  for (let k = 0; k <= RINGS; k++) {
+    const t = k / RINGS;
+    const p = pathAt(t);
+    const along = normalize(sub(pathAt(Math.min(1, t + 0.03)), pathAt(Math.max(0, t - 0.03))));
+    const out = normalize(sub(p, [0, t <= over ? 3 : p[1], -1]));
+    const across = normalize(cross(along, out));
+    const up = cross(across, along);
+    const wide = s.wide * curve([[0, 0.4], [0.3, 0.85], [0.62, 1], [0.85, 1], [0.96, 0.8], [1, 0.5]], t) * 0.72;
+    const thick = s.thick * curve([[0, 0.4], [0.5, 1], [0.9, 0.75], [1, 0.25]], t);
+    rings.push(
+      Array.from({ length: SIDES }, (_, i) => {
+        const a = (i / SIDES) * Math.PI * 2;
+        const ridge = Math.sin(a) > 0 ? 1 + 0.25 * bell(Math.cos(a), 0.3) : 0.5;
+        const q = add(p, add(scale(across, wide * Math.cos(a)), scale(up, thick * ridge * Math.sin(a))));
+        const shade = s.shade * (0.55 + 0.45 * Math.sin(a)) * (0.7 + 0.5 * t);
+        return put(q, shade, [i / SIDES, t]);
+      }),
+    );
+  }
+  for (let k = 0; k + 1 < rings.length; k++) bridge(mesh, rings[k + 1]!, rings[k]!);
+  fan(mesh, rings[0]!, put(pathAt(0), s.shade * 0.5, [0, 0]));
+  fan(mesh, [...rings[RINGS]!].reverse(), put(pathAt(1), s.shade, [0, 1]));
 };

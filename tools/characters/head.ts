@@ -15,20 +15,20 @@ export type FaceVertex = Vertex & { q: Vec; part: Part; b: number; eye?: EyeTag;
 /** A point of a ring before it becomes a vertex. */
 export type RingPoint = { q: Vec; part: Part; eye?: EyeTag; mouth?: MouthTag };
 
-const HALF = 26;
+const HALF = 28;
 const COLUMNS = HALF * 2;
-const EYE = { from: 3, to: 12, top: 9, bottom: 16 };
-const MOUTH = { from: -9, to: 9, top: 24, bottom: 32 };
+const EYE = { from: 4, to: 13, top: 9, bottom: 16 };
+const MOUTH = { from: -10, to: 10, top: 26, bottom: 34 };
 const ROWS: readonly number[] = [
-  15, 13.2, 11.4, 9.7, 8.2, 6.9, 5.7, 4.6, 3.7, 2.85, 2.2, 1.4, 0.6, -0.2, -1, -1.8, -2.45, -2.8, -3.15, -3.5,
-  -3.8, -4.1, -4.35, -4.6, -4.9, -5.5, -6.1, -6.8, -7.4, -8, -8.7, -9.3, -9.8, -10.4, -11.1, -11.9, -12.8,
+  15, 13.2, 11.4, 9.7, 8.2, 6.9, 5.7, 4.6, 3.7, 2.85, 2.2, 1.4, 0.6, -0.2, -1, -1.8, -2.45, -2.75, -3.05, -3.35, -3.65,
+  -3.9, -4.15, -4.4, -4.65, -4.9, -5.15, -5.7, -6.3, -6.9, -7.5, -8.1, -8.8, -9.4, -9.9, -10.5, -11.2, -12, -12.8,
   -13.8, -15, -16.3, -17.8, -19.4, -21, -22.6,
 ];
 const LONGITUDE = [
   [0, 0],
-  [3, 0.1],
-  [12, 1],
-  [17, 1.55],
+  [4, 0.12],
+  [13, 1],
+  [18, 1.55],
   [HALF, Math.PI],
 ] as const;
 
@@ -133,7 +133,7 @@ export const buildSkin = (person: Person, field: Field = headField(person)): Mes
 
 const relaxPlaces = (places: Place[][], pinned: (RingPoint | undefined)[][], blocks: Block[]) => {
   const rows = places.length;
-  for (let round = 0; round < 40; round++)
+  for (let round = 0; round < 24; round++)
     for (let r = 1; r < rows - 1; r++)
       for (let c = 0; c < COLUMNS; c++) {
         const column = c <= HALF ? c : c - COLUMNS;

@@ -53,8 +53,8 @@ export const fan = (mesh: Mesh, ring: readonly number[], centre: number) => {
   for (let k = 0; k < ring.length; k++) mesh.faces.push([ring[k]!, ring[(k + 1) % ring.length]!, centre]);
 };
 
-/** Moves the chosen vertices towards the mean of their neighbours. */
-export const relax = (mesh: Mesh, rounds: number, amount: (v: Vertex, k: number) => number) => {
+/** For each vertex the vertices that share an edge with it. */
+export const neighbours = (mesh: Mesh): number[][] => {
   const near: Set<number>[] = mesh.vertices.map(() => new Set());
   for (const f of mesh.faces)
     for (let k = 0; k < f.length; k++) {
@@ -63,15 +63,21 @@ export const relax = (mesh: Mesh, rounds: number, amount: (v: Vertex, k: number)
       near[a]!.add(b);
       near[b]!.add(a);
     }
+  return near.map((set) => [...set]);
+};
+
+/** Moves the chosen vertices towards the mean of their neighbours. */
+export const relax = (mesh: Mesh, rounds: number, amount: (v: Vertex, k: number) => number) => {
+  const near = neighbours(mesh);
   const weights = mesh.vertices.map(amount);
   for (let r = 0; r < rounds; r++) {
     const before = mesh.vertices.map((v) => v.p);
     for (const [k, v] of mesh.vertices.entries()) {
       const w = weights[k]!;
-      if (w <= 0 || near[k]!.size === 0) continue;
+      if (w <= 0 || near[k]!.length === 0) continue;
       let mean: Vec = [0, 0, 0];
       for (const j of near[k]!) mean = add(mean, before[j]!);
-      const n = near[k]!.size;
+      const n = near[k]!.length;
       v.p = [0, 1, 2].map((c) => before[k]![c]! * (1 - w) + (mean[c]! / n) * w) as Vec;
     }
   }

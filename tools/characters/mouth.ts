@@ -14,7 +14,7 @@ export type MouthTag = { angle: number; t: number; side: number };
 export const lipLine = (person: Person, x: number) => {
   const { y, width, corner, bow } = person.face.mouth;
   const s = Math.min(1, Math.abs(x) / width);
-  return y + corner * s * s - 0.1 * bow * bell(s, 0.22) + 0.06 * bow * bell(s - 0.45, 0.25);
+  return y + corner * s * s - 0.07 * bow * bell(s, 0.24) + 0.03 * bow * bell(s - 0.45, 0.25);
 };
 
 const SKIN = [1.75, 1.35, 1, 0.7, 0.45, 0.24, 0.1] as const;
@@ -36,9 +36,9 @@ export const lipRings = (person: Person, field: Field, angle: number): RingPoint
   const side = smooth(-0.12, 0.12, s) * 2 - 1;
   const arch = Math.abs(s);
   const bow = 1 + m.bow * (0.16 * bell(Math.abs(c) - 0.3, 0.22) - 0.2 * bell(c, 0.16));
-  const red = (s > 0 ? m.upper * bow : m.lower) * arch ** 0.85;
+  const red = (s > 0 ? m.upper * bow : m.lower) * arch ** 1.15;
   const tag = (t: number) => ({ angle, t, side });
-  const meet = (x: number) => lipLine(person, x) + 0.012 * side;
+  const meet = (x: number) => lipLine(person, x) + 0.002 * side;
   const at = (x: number, y: number, push: number): Vec => {
     const q = frontAt(field, x, y);
     return [q[0], q[1], q[2] + push];
@@ -55,7 +55,7 @@ export const lipRings = (person: Person, field: Field, angle: number): RingPoint
     return { q: at(x, y, roll + philtrum + crease), part: 'skin', mouth: tag(1 + d) };
   });
   const peak = (t: number) => {
-    const full = s > 0 ? 0.36 : 0.44;
+    const full = s > 0 ? 0.3 : 0.4;
     return 0.12 + full * Math.sin(Math.PI * Math.min(1, 0.12 + 0.9 * (1 - t)) ** 1.15);
   };
   for (const t of RED) {

@@ -46,6 +46,21 @@ for (const who of names) {
       light: 'side',
     },
   ]);
+  SHEETS[`${who}-close`] = grid(2, 640, 720, [
+    { who: [who], camera: { turn: 0, away: 0.72, look: 0.922 } },
+    { who: [who], camera: { turn: 35, away: 0.72, look: 0.922 } },
+  ]);
+  const near = { away: 0.42, look: 0.893 };
+  SHEETS[`${who}-mouth`] = grid(4, 400, 300, [
+    { who: [who], camera: near },
+    { who: [who], camera: { ...near, turn: 40 } },
+    { who: [who], camera: { ...near, turn: 85 } },
+    { who: [who], camera: near, morphs: { jawOpen: 0.5 } },
+    { who: [who], camera: { ...near, turn: 30 }, morphs: { jawOpen: 1 } },
+    { who: [who], camera: near, expression: 'ee' },
+    { who: [who], camera: { ...near, turn: 30 }, expression: 'ou' },
+    { who: [who], camera: { ...near, turn: 15 }, expression: 'happy' },
+  ]);
   SHEETS[`${who}-turn`] = grid(
     4,
     360,

@@ -1,3 +1,4 @@
+import { STRAND_JOINTS, STRANDS } from './hair.ts';
 import { add, type Vec } from './math.ts';
 import type { Person } from './people.ts';
 import { eyeCentre } from './skull.ts';
@@ -86,6 +87,10 @@ export const skeletonOf = (person: Person): Bone[] => {
   put('neck', 'upperChest', [0, j.neckBase[1], -0.016]);
   put('head', 'neck', face([0, -8.2, -1.6]));
   put('jaw', 'head', face([0, -2.5, 0.8]));
+  if (person.hair === 'bob')
+    for (const { name, lon } of STRANDS)
+      for (const [k, y] of STRAND_JOINTS.entries())
+        put(`${name}${k + 1}`, k === 0 ? 'head' : `${name}${k}`, face([8 * Math.sin(lon), y, 8 * Math.cos(lon) - 0.5]));
   for (const side of [1, -1] as const) {
     const name = side === 1 ? 'left' : 'right';
     const at = (p: Vec): Vec => [p[0] * side, p[1], p[2]];

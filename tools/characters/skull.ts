@@ -20,30 +20,28 @@ export const headField = (person: Person): Field => {
   const w = f.cranium;
   const j = f.jaw;
   const n = f.nose;
-  const tipY = -1.2 - 2.9 * n.length;
+  const tipY = -1.3 - 3 * n.length;
   const base: readonly (readonly [number, Field])[] = [
-    [2.5, ellipsoid([0, -2.6, 2], [6.7 * w, 8, 6.2])],
-    [1.6, ellipsoid([0, 4.4, 4.4], [5.8 * w, 3.6, 4.4])],
-    [2, mirrored(ellipsoid([4.5 * w, -2.1, 4.9], [2.2 * f.cheek, 2.1 * f.cheek, 2.2]))],
-    [2, mirrored(bone([5.3 * j, -6.2, -0.2], [2.3 * j, -10, 4.6], 1.9, 1.9))],
-    [1.6, ellipsoid([0, -10 - f.chin.drop, 5.3 + f.chin.forward], [2.7 * f.chin.width, 1.95, 2.5])],
-    [2.2, ellipsoid([0, f.mouth.y + 0.2, 5.7 + f.mouth.forward], [3.6, 3, 2.9])],
-    [1.2, mirrored(bone([1.2, 2.5, 7.15], [5.1 * w, 2.7, 5.1], 1.15 * f.brow.heavy + 0.25))],
-    [3, bone([0, -5, -1.6], [0, -22, -2.6], 5 * f.neck, 5.3 * f.neck)],
+    [2.5, ellipsoid([0, -2.6, 2], [6.9 * w, 8, 6.2])],
+    [1.6, ellipsoid([0, 4.4, 4.2], [6.3 * w, 3.8, 4.3])],
+    [2.4, mirrored(ellipsoid([4.6 * w, -2, 4.6], [2.4 * f.cheek, 2.1 * f.cheek, 2.3]))],
+    [2.4, mirrored(ellipsoid([3.6 * w, -4.4, 5.3], [2.6 * f.cheek, 2.4, 2.4]))],
+    [3, mirrored(bone([5.1 * j, -5.4, 0], [2.1 * j, -10.1, 4.7], 1.9, 1.8))],
+    [1.8, ellipsoid([0, -10.1 - f.chin.drop, 5.5 + f.chin.forward], [2.5 * f.chin.width, 1.85, 2.3])],
+    [2.4, ellipsoid([0, f.mouth.y + 0.3, 5.6 + f.mouth.forward], [3.5, 2.9, 2.8])],
+    [1.5, mirrored(bone([1.3, 2.5, 7], [5.1 * w, 2.6, 5.2], 1.15 * f.brow.heavy + 0.2))],
+    [2.6, bone([0, -5, -1.6], [0, -22, -2.4], 5 * f.neck, 5.3 * f.neck)],
   ];
   const nose: readonly (readonly [number, Field])[] = [
-    [
-      0.9,
-      bone([0, 1.4, 7.2 + 0.5 * n.bridge], [0, tipY + 0.3, 8.9 + 0.5 * n.tip], 0.8 * n.width, 1.05 * n.width),
-    ],
-    [0.7, ellipsoid([0, tipY, 9.7 + 0.45 * n.tip], [1.12 * n.width, 0.98, 1.1])],
-    [0.6, mirrored(ellipsoid([1.28 * n.width, tipY - 0.25, 8.5], [0.78 * n.width, 0.72, 0.95]))],
+    [1.5, bone([0, 1.6, 7 + 0.5 * n.bridge], [0, tipY + 0.4, 8.6 + 0.5 * n.tip], 0.72 * n.width, 0.95 * n.width)],
+    [0.9, ellipsoid([0, tipY, 9.25 + 0.5 * n.tip], [1.15 * n.width, 1, 1.1])],
+    [0.8, mirrored(ellipsoid([1.2 * n.width, tipY - 0.2, 8.35], [0.82 * n.width, 0.74, 0.9]))],
   ];
-  const cranium = ellipsoid([0, 3.3, -1], [7.9 * w, 8.7, 9.3]);
-  const socket = mirrored(ellipsoid([f.eye.x + 0.1, 0.1, 9.2], [2.5, 1.75, 2.3]));
+  const cranium = ellipsoid([0, 3.3, -1], [8.1 * w, 8.7, 9.1]);
+  const socket = mirrored(ellipsoid([f.eye.x + 0.1, 0.1, 9.75], [2.7, 1.9, 2.3]));
   const eye = eyeCentre(person, 1);
   const lid = mirrored(ellipsoid(eye, [1, 1, 1].map(() => f.eye.radius + 0.24) as Vec));
-  const nostril = mirrored(ellipsoid([0.62 * n.width, tipY - 0.95, 9.35], [0.42 * n.width, 0.4, 0.62]));
+  const nostril = mirrored(ellipsoid([0.6 * n.width, tipY - 1, 8.95], [0.4 * n.width, 0.4, 0.6]));
   return (p) => {
     let d = cranium(p);
     for (const [k, shape] of base) d = join(k, d, shape(p));

@@ -50,6 +50,12 @@ key.shadow.normalBias = 0.006;
 const fill = new three.HemisphereLight('#dfe9ff', '#8d7a68', 1.5);
 const rim = new three.DirectionalLight('#cfe0ff', 2.2);
 rim.position.set(-2, 2.4, -2.4);
+rim.castShadow = true;
+rim.shadow.mapSize.set(2048, 2048);
+rim.shadow.bias = -0.0006;
+rim.shadow.normalBias = 0.006;
+rim.shadow.camera.left = rim.shadow.camera.bottom = -1.6;
+rim.shadow.camera.right = rim.shadow.camera.top = 2;
 scene.add(key, fill, rim);
 
 const loader = new GLTFLoader();

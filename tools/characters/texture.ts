@@ -57,6 +57,7 @@ export const eyePixel = (iris: Vec, dark: Vec, share: number, seed: number) => {
     const dy = (y / 0.74 - 0.5) * 2;
     const r = Math.hypot(dx, dy) / share;
     const white = mixVec([0.95, 0.93, 0.9], [0.86, 0.72, 0.68], smooth(1.3, 2.2, r));
+    const lidded = mixVec(white, [0.5, 0.42, 0.42], smooth(-0.28, -0.62, dy) * 0.6);
     const turn = ((Math.atan2(dy, dx) / Math.PI + 1) / 2) * fibres.length;
     const k = Math.floor(turn) % fibres.length;
     const f = mix(fibres[k]!, fibres[(k + 1) % fibres.length]!, turn - Math.floor(turn));
@@ -68,6 +69,6 @@ export const eyePixel = (iris: Vec, dark: Vec, share: number, seed: number) => {
       Math.max(smooth(0.72, 0.98, r), smooth(0.62, 0.42, r) * 0.55, smooth(0.1, -0.9, dy / share) * 0.6),
     );
     const pupil = mixVec([0.02, 0.015, 0.02], body, smooth(0.4, 0.46, r));
-    return mixVec(pupil, white, smooth(0.97, 1.05, r));
+    return mixVec(pupil, lidded, smooth(0.97, 1.05, r));
   };
 };

@@ -1,4 +1,5 @@
 import type { Json } from './gltf.ts';
+import { STRAND_JOINTS, STRANDS } from './hair.ts';
 import type { Person } from './people.ts';
 import { SHAPE_NAMES, type ShapeName } from './shapes.ts';
 import { FINGERS } from './skeleton.ts';
@@ -161,5 +162,37 @@ export const vrmExtension = (
         ]),
       ),
     },
+  };
+};
+
+/** The `VRMC_springBone` extension for long hair, or null where nothing swings. */
+export const springExtension = (person: Person, bone: (name: string) => number): Json => {
+  if (person.hair !== 'bob') return null;
+  const s = person.head / 24;
+  const sphere = (name: string, offset: [number, number, number], radius: number) => ({
+    node: bone(name),
+    shape: { sphere: { offset, radius } },
+  });
+  return {
+    specVersion: '1.0',
+    colliders: [
+      sphere('head', [0, 8 * s, 2 * s], 6.6 * s),
+      sphere('neck', [0, 0.02, 0], 5 * s),
+      sphere('leftShoulder', [0.05, 0, 0], 4.6 * s),
+      sphere('rightShoulder', [-0.05, 0, 0], 4.6 * s),
+    ],
+    colliderGroups: [{ name: 'head and shoulders', colliders: [0, 1, 2, 3] }],
+    springs: STRANDS.map(({ name }) => ({
+      name,
+      joints: STRAND_JOINTS.map((_, k) => ({
+        node: bone(`${name}${k + 1}`),
+        hitRadius: 0.012,
+        stiffness: 1.1,
+        gravityPower: 0.15,
+        gravityDir: [0, -1, 0],
+        dragForce: 0.45,
+      })),
+      colliderGroups: [0],
+    })),
   };
 };

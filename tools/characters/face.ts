@@ -1,0 +1,141 @@
+import { buildBrows, buildEars, buildTeeth, buildTongue } from './features.ts';
+import type { Morph, Part } from './gltf.ts';
+import { buildSkin, type FaceVertex } from './head.ts';
+import { add, clamp, length, mixVec, normalize, scale, smooth, sub, type Vec } from './math.ts';
+import { append, type Mesh, neighbours, normalsOf } from './mesh.ts';
+import { faceColour } from './paint.ts';
+import type { Person } from './people.ts';
+import type { Field } from './sdf.ts';
+import { moves, SHAPE_NAMES, shapesOf } from './shapes.ts';
+import { faceScale, faceToWorld } from './skeleton.ts';
+import { headField } from './skull.ts';
+import { headSkin } from './weights.ts';
+
+/** The field's direction of growth: the surface normal of the head. */
+const slope = (field: Field, q: Vec, step: number): Vec =>
+  normalize(
+    [0, 1, 2].map((c) => {
+      const d: Vec = [0, 0, 0];
+      d[c] = step;
+      return field(add(q, d)) - field(sub(q, d));
+    }) as Vec,
+  );
+
+/** How open (0…1) the surroundings of a surface point are, from the field's growth along the way out. */
+const openness = (field: Field, q: Vec) => {
+  const out = slope(field, q, 0.05);
+  let open = 0;
+  for (const far of [0.6, 1.4, 2.6]) open += clamp(field(add(q, scale(out, far))) / far) / 3;
+  return open;
+};
+
+/** Skin in a hollow: darker and redder. */
+const shaded = (c: Vec, open: number): Vec => {
+  const dark = smooth(0.86, 0.36, open);
+  return [c[0] * (1 - 0.32 * dark), c[1] * (1 - 0.52 * dark), c[2] * (1 - 0.55 * dark)];
+};
+
+/** Evens out the grid where its rays graze the edge of the jaw. */
+const settle = (mesh: Mesh<FaceVertex>) => {
+  const near = neighbours(mesh);
+  for (let round = 0; round < 10; round++) {
+    const before = mesh.vertices.map((v) => v.q);
+    for (const [k, v] of mesh.vertices.entries()) {
+      if (v.mouth || v.eye) continue;
+      const w = 0.5 * smooth(-8.6, -9.8, v.b) * smooth(-15, -13, v.b);
+      if (w === 0) continue;
+      const mean = near[k]!.reduce((a, j) => add(a, scale(before[j]!, 1 / near[k]!.length)), [0, 0, 0] as Vec);
+      v.q = mixVec(v.q, mean, w);
+    }
+  }
+};
+
+/** Face mesh of a person: skin, lips, mouth, teeth, tongue, ears and brows, coloured and skinned. */
+export const buildFace = (person: Person): Mesh<FaceVertex> => {
+  const field = headField(person);
+  const mesh = buildSkin(person, field);
+  settle(mesh);
+  for (const more of [buildTeeth, buildTongue, buildBrows, buildEars]) append(mesh, more(person, field));
+  const open = mesh.vertices.map((v) => (v.part === 'skin' ? openness(field, v.q) : 1));
+  for (const [k, near] of neighbours(mesh).entries()) {
+    const v = mesh.vertices[k]!;
+    const mean = near.reduce((sum, i) => sum + open[i]!, open[k]!) / (near.length + 1);
+    v.p = faceToWorld(person, v.q);
+    v.colour = shaded(faceColour(person, v), mean);
+    v.skin = v.part === 'skin' ? headSkin(v.b) : [['head', 1]];
+  }
+  return mesh;
+};
+
+/** Face and inside of the mouth as two drawables that share one list of morphs; normals of plain skin follow the head's field. */
+export const faceParts = (person: Person, skinMaterial: number, mouthMaterial: number): Part[] => {
+  const mesh = buildFace(person);
+  const normals = normalsOf(
+    mesh.vertices.map((v) => v.p),
+    mesh.faces,
+  );
+  const morphs = buildMorphs(person, mesh, normals);
+  smoothNormals(person, mesh, normals);
+  const isInside = (f: readonly number[]) => f.every((k) => (mesh.vertices[k]!.mouth?.t ?? 1) <= 0);
+  const cut = (name: string, material: number, faces: number[][]): Part => {
+    const used = [...new Set(faces.flat())].sort((a, b) => a - b);
+    const place = new Map(used.map((k, i) => [k, i]));
+    return {
+      name,
+      material,
+      mesh: {
+        vertices: used.map((k) => mesh.vertices[k]!),
+        faces: faces.map((f) => f.map((k) => place.get(k)!)),
+      },
+      normals: used.map((k) => normals[k]!),
+      morphs: morphs.map((m) => {
+        const own = m.vertices.flatMap((k, i) => (place.has(k) ? [i] : []));
+        return {
+          name: m.name,
+          vertices: own.map((i) => place.get(m.vertices[i]!)!),
+          moves: own.map((i) => m.moves[i]!),
+          turns: own.map((i) => m.turns[i]!),
+        };
+      }),
+    };
+  };
+  return [
+    cut('Face', skinMaterial, mesh.faces.filter((f) => !isInside(f))),
+    cut('Mouth', mouthMaterial, mesh.faces.filter(isInside)),
+  ];
+};
+
+/** The 52 morph targets of a face mesh, in the order of `SHAPE_NAMES`, in metres. */
+export const buildMorphs = (person: Person, mesh: Mesh<FaceVertex>, normals: readonly Vec[]): Morph[] => {
+  const shapes = shapesOf(person);
+  const s = faceScale(person);
+  return SHAPE_NAMES.map((name) => {
+    const deltas = mesh.vertices.map((v) => scale(moves(shapes[name], v), s));
+    const moved = normalsOf(
+      mesh.vertices.map((v, k) => add(v.p, deltas[k]!)),
+      mesh.faces,
+    );
+    const turns = moved.map((n, k) => sub(n, normals[k]!));
+    const vertices = mesh.vertices.flatMap((_, k) =>
+      length(deltas[k]!) > 0 || length(turns[k]!) > 0.01 ? [k] : [],
+    );
+    return {
+      name,
+      vertices,
+      moves: vertices.map((k) => deltas[k]!),
+      turns: vertices.map((k) => (length(turns[k]!) > 0.01 ? turns[k]! : [0, 0, 0])),
+    };
+  });
+};
+
+/** Replaces the normals of plain skin by the head field's own, so that the grid does not show in the light. */
+const smoothNormals = (person: Person, mesh: Mesh<FaceVertex>, normals: Vec[]) => {
+  const field = headField(person);
+  for (const [k, v] of mesh.vertices.entries()) {
+    if (v.part !== 'skin') continue;
+    const lid = v.eye ? smooth(0.9, 1.6, v.eye.d) : 1;
+    const lips = v.mouth ? smooth(1.6, 2.7, v.mouth.t) : 1;
+    normals[k] = normalize(mixVec(normals[k]!, slope(field, v.q, 0.25), Math.min(lid, lips)));
+  }
+};
+
