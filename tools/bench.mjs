@@ -1,50 +1,59 @@
-// Runs the benchmarks in the browser and prints a table: `npm run bench -- [name …] [--json FILE]`.
-// A name is part of a kernel's or a case's; without one everything runs.
+// Times kernels, networks and the whole pipeline in the browser: `npm run bench -- [name] [--json FILE]`. A bench file
+// reports rows as lines `@bench {…}` (test/bench/report.ts); `name` picks tests by their names.
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true });
-const escaped = positionals.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-const filter = escaped.length > 0 ? ['-t', escaped.join('|')] : [];
-const vitest = spawn(
-  process.execPath,
-  [
-    'node_modules/vitest/vitest.mjs',
-    'run',
-    '--project',
-    'bench',
-    '--no-color',
-    '--no-file-parallelism',
-    ...filter,
-  ],
-  { stdio: ['ignore', 'pipe', 'pipe'] },
-);
+const root = fileURLToPath(new URL('..', import.meta.url));
+const MARK = '@bench ';
+const TABLES = ['kernels', 'steps', 'pipeline'];
 
-const number = (value, digits) => (value === undefined ? '' : value.toFixed(digits)).padStart(9);
-const rows = [];
-const rest = [];
-const read = (stream) =>
-  createInterface({ input: stream }).on('line', (line) => {
-    if (!line.startsWith('@bench ')) return rest.push(line);
-    const row = JSON.parse(line.slice('@bench '.length));
-    if (rows.length === 0)
-      console.log(
-        `${'kernel'.padEnd(14)}${'case'.padEnd(50)}${'us'.padStart(9)}${'GFLOP/s'.padStart(9)}${'GB/s'.padStart(9)}`,
-      );
-    if (row.adapter !== rows.at(-1)?.adapter) console.log(`-- ${row.adapter} (${row.clock} clock)`);
-    rows.push(row);
-    console.log(
-      `${row.kernel.padEnd(14)}${row.case.padEnd(50)}${number(row.us, 1)}${number(row.gflops, 2)}${number(row.gbs, 2)}`,
-    );
-  });
-read(vitest.stdout);
-read(vitest.stderr);
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } });
+const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
+const filter = positionals.length > 0 ? ['--testNamePattern', positionals.join('|')] : [];
 
-vitest.on('close', (code) => {
+const results = { adapter: undefined, ...Object.fromEntries(TABLES.map((table) => [table, []])) };
+const rest = []; // what vitest itself says, wanted only when it fails
+
+const cell = (value, width, digits) => (value === undefined ? '' : value.toFixed(digits)).padStart(width);
+
+const LINES = {
+  kernels: (row) =>
+    `${`${row.kernel} ${row.case}`.padEnd(52)}${cell(row.us, 10, 1)} µs${cell(row.gflops, 9, 2)} GFLOP/s${cell(row.gbs, 9, 2)} GB/s  (${row.clock} clock, ${row.adapter})`,
+  steps: (row) =>
+    `${`${row.network}, ${row.engine}`.padEnd(52)}${cell(row.median_ms, 10, 2)} ms, median of ${row.n}, ${row.dispatches} dispatches  (${row.adapter})`,
+  pipeline: (row) =>
+    `${`both voices, ${row.backend}`.padEnd(52)}${cell(row.tick_ms, 10, 2)} ms a tick, real-time factor ${row.rtf.toFixed(2)}, ${(row.gpu_bytes / 1e6).toFixed(1)} MB on the GPU  (${row.adapter})`,
+};
+
+function take(line) {
+  const at = line.indexOf(MARK);
+  if (at < 0) return rest.push(line);
+  const { table = 'kernels', ...row } = JSON.parse(line.slice(at + MARK.length));
+  results.adapter ??= row.adapter;
+  results[table].push(row);
+  console.log(LINES[table](row));
+}
+
+const child = spawn(process.execPath, [vitest, 'run', '--project', 'bench', ...filter], {
+  cwd: root,
+  env: { ...process.env, NO_COLOR: '1' },
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+createInterface({ input: child.stdout }).on('line', take);
+child.on('close', (code) => {
+  const rows = TABLES.reduce((sum, table) => sum + results[table].length, 0);
   if (code !== 0) console.error(rest.join('\n'));
-  if (code === 0 && rows.length === 0) console.error(`No benchmark matches ${positionals.join(' ')}.`);
-  if (values.json) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`);
-  process.exit(code || Number(rows.length === 0));
+  else if (rows === 0) console.error(`No bench is named ${positionals.join(' ')}.`);
+  if (values.json) {
+    const from = process.env.npm_lifecycle_script?.includes('tools/bench.mjs')
+      ? process.env.INIT_CWD
+      : undefined;
+    writeFileSync(resolve(from ?? '.', values.json), `${JSON.stringify(results, null, 1)}\n`);
+  }
+  process.exit(code || (rows === 0 ? 1 : 0));
 });
