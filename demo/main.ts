@@ -148,9 +148,8 @@ async function listen(duo: Duologue) {
 function showCaptions(duo: Duologue, captions: readonly Caption[]): () => void {
   const startS = duo.context.currentTime;
   const timer = setInterval(() => {
-    // What is heard is later than what was attached by the delay that keeps sound and lips together.
-    const delayS = duo.stats().latencyMsP50 / 1000 || 0;
-    const timeS = duo.context.currentTime - startS - delayS;
+    // What is heard comes later than what was attached, by the delay that keeps sound and lips together.
+    const timeS = duo.context.currentTime - startS - duo.stats().delayMs / 1000;
     for (const [person, line] of captionLines.entries()) {
       const now = captions.find((c) => c.person === person && timeS >= c.startS && timeS < c.endS + 0.3);
       if (now && line.textContent !== now.text) line.textContent = now.text;
@@ -177,7 +176,7 @@ function watchFiles(duo: Duologue) {
     ways[2]!.setAttribute('aria-expanded', String(shown));
   };
   ways[2]!.onclick = () => {
-    open(files.hidden);
+    open(Boolean(files.hidden));
     if (!files.hidden) inputs[0]!.focus();
   };
   files.querySelector<HTMLButtonElement>('[data-close]')!.onclick = () => {

@@ -154,8 +154,9 @@ async function bytesOf(source: CharacterSource, name: string): Promise<ArrayBuff
       cause,
     });
   }
-  if (!response.ok)
-    throw new EngineError('asset', `the character ${name} is missing: ${response.status} at ${source}`, {
+  // Servers of single-page sites answer a wrong address with their start page.
+  if (!response.ok || response.headers.get('content-type')?.includes('text/html'))
+    throw new EngineError('asset', `the character ${name} is missing at ${source}`, {
       hint: 'Check the address of the .vrm file.',
     });
   return response.arrayBuffer();
