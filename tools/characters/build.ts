@@ -1,4 +1,3 @@
-import { buildShoes, buildTop, buildTrousers, sleeveEnd } from './clothes.ts';
 import { buildEyes, IRIS } from './eyeball.ts';
 import { faceParts } from './face.ts';
 import { GltfWriter, type Json, type Part, writePrimitive, writeSkeleton } from './gltf.ts';
@@ -12,6 +11,8 @@ import { SHAPE_NAMES } from './shapes.ts';
 import { skeletonOf } from './skeleton.ts';
 import { headField } from './skull.ts';
 import { encode, eyePixel, png } from './texture.ts';
+import { buildTop, sleeveEnd } from './top.ts';
+import { buildShoes, buildTrousers } from './trousers.ts';
 import { springExtension, vrmExtension } from './vrm.ts';
 
 const plain = (name: string, roughness: number, extra: { [key: string]: Json } = {}): Json => ({

@@ -44,7 +44,9 @@ const settle = (mesh: Mesh<FaceVertex>) => {
       if (v.mouth || v.eye) continue;
       const w = 0.5 * smooth(-8.6, -9.8, v.b) * smooth(-15, -13, v.b);
       if (w === 0) continue;
-      const mean = near[k]!.reduce((a, j) => add(a, scale(before[j]!, 1 / near[k]!.length)), [0, 0, 0] as Vec);
+      const mean = near[k]!.reduce((a, j) => add(a, scale(before[j]!, 1 / near[k]!.length)), [
+        0, 0, 0,
+      ] as Vec);
       v.q = mixVec(v.q, mean, w);
     }
   }
@@ -100,7 +102,11 @@ export const faceParts = (person: Person, skinMaterial: number, mouthMaterial: n
     };
   };
   return [
-    cut('Face', skinMaterial, mesh.faces.filter((f) => !isInside(f))),
+    cut(
+      'Face',
+      skinMaterial,
+      mesh.faces.filter((f) => !isInside(f)),
+    ),
     cut('Mouth', mouthMaterial, mesh.faces.filter(isInside)),
   ];
 };
@@ -138,4 +144,3 @@ const smoothNormals = (person: Person, mesh: Mesh<FaceVertex>, normals: Vec[]) =
     normals[k] = normalize(mixVec(normals[k]!, slope(field, v.q, 0.25), Math.min(lid, lips)));
   }
 };
-

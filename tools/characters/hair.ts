@@ -1,4 +1,18 @@
-import { add, bell, colour, cross, curve, mix, mixVec, normalize, randomFrom, scale, smooth, sub, type Vec } from './math.ts';
+import {
+  add,
+  bell,
+  colour,
+  cross,
+  curve,
+  mix,
+  mixVec,
+  normalize,
+  randomFrom,
+  scale,
+  smooth,
+  sub,
+  type Vec,
+} from './math.ts';
 import { bridge, emptyMesh, fan, type Mesh, type Skin } from './mesh.ts';
 import type { Person } from './people.ts';
 import { cast, type Field } from './sdf.ts';
@@ -17,9 +31,10 @@ export const STRAND_JOINTS = [-2.5, -7.5, -13] as const;
 /** Lowest `b` of the scalp's hair at a longitude. */
 const hairline = (person: Person, lon: number) => {
   const a = Math.abs(lon);
-  if (person.hair === 'bob') return mix(mix(7.4, 6.2, smooth(0.3, 0.9, a)), mix(-1, -6, smooth(1.5, 2.2, a)), smooth(0.95, 1.25, a));
-  const temple = mix(6.7, 5.9, smooth(0.55, 0.85, a)) - 1.9 * smooth(0.86, 0.98, a);
-  return mix(mix(temple, -0.6, smooth(1.12, 1.3, a)), -6.4, smooth(1.62, 2.1, a));
+  if (person.hair === 'bob')
+    return mix(mix(7.4, 6.2, smooth(0.3, 0.9, a)), mix(-1, -6, smooth(1.5, 2.2, a)), smooth(0.95, 1.25, a));
+  const temple = mix(6.7, 5.9, smooth(0.55, 0.85, a)) - 1.9 * smooth(0.78, 1.06, a);
+  return mix(mix(temple, -0.6, smooth(1.08, 1.34, a)), -6.4, smooth(1.62, 2.1, a));
 };
 
 /** Weights of a point of long hair. */
@@ -53,7 +68,11 @@ const cells = (seed: number) => {
     const base = p.map(Math.floor);
     let best = 9;
     for (let k = 0; k < 27; k++) {
-      const cell = [base[0]! + (k % 3) - 1, base[1]! + (Math.floor(k / 3) % 3) - 1, base[2]! + Math.floor(k / 9) - 1] as const;
+      const cell = [
+        base[0]! + (k % 3) - 1,
+        base[1]! + (Math.floor(k / 3) % 3) - 1,
+        base[2]! + Math.floor(k / 9) - 1,
+      ] as const;
       const [a, b, c] = hash(...cell);
       best = Math.min(best, Math.hypot(cell[0] + a - p[0], cell[1] + b - p[1], cell[2] + c - p[2]));
     }
@@ -61,7 +80,18 @@ const cells = (seed: number) => {
   };
 };
 
-type Strand = { from: Vec; over: Vec; fall: number; wide: number; thick: number; lift: number; curl: number; shade: number };
+/** A lock: from the parting, by way of `via`, to the side (directions from the middle of the head), then falling. */
+type Strand = {
+  from: Vec;
+  via?: Vec;
+  over: Vec;
+  fall: number;
+  wide: number;
+  thick: number;
+  lift: number;
+  curl: number;
+  shade: number;
+};
 
 /** The hair of a person: a cap over the scalp, and for the bob a curtain of sculpted locks around it. */
 export const buildHair = (person: Person, field: Field): Mesh => {
@@ -148,14 +178,23 @@ const curtain = (person: Person): Strand[] => {
       shade: 0.1 + 0.45 * under + 0.25 * random(),
     });
   }
-  const sweep = (from: Vec, lon: number, b: number, fall: number, wide: number, lift: number, shade: number) =>
-    out.push({ from, over: [Math.sin(lon), b, Math.cos(lon)], fall, wide, thick: 0.6, lift, curl: 0.12, shade });
-  sweep([part, 12, 7.2], -0.72, 0.28, 0.5, 2.1, 0.95, 0.45);
-  sweep([part, 12, 6], -0.98, 0.05, -3.6, 2.4, 1.15, 0.6);
-  sweep([part, 12, 4.4], -1.2, -0.12, -10, 2.4, 1.4, 0.8);
-  sweep([part + 0.3, 12, 7], 0.8, 0.3, 0.4, 1.9, 0.95, 0.5);
-  sweep([part + 0.3, 12, 5.6], 1.04, 0, -5, 2.1, 1.15, 0.65);
-  sweep([part + 0.2, 12, 4], 1.22, -0.1, -10.6, 2.3, 1.35, 0.35);
+  const sweep = (from: Vec, via: Vec, lon: number, fall: number, wide: number, lift: number, shade: number) =>
+    out.push({
+      from,
+      via,
+      over: [Math.sin(lon), -0.12, Math.cos(lon)],
+      fall,
+      wide,
+      thick: 0.62,
+      lift,
+      curl: 0.2,
+      shade,
+    });
+  sweep([part, 12, 6.6], [-0.35, 0.44, 1], -1.06, -6, 2.3, 0.75, 0.4);
+  sweep([part, 12, 5.6], [-0.5, 0.62, 1], -1.16, -8.6, 2.3, 1.1, 0.65);
+  sweep([part, 12, 4.2], [-0.75, 0.85, 0.8], -1.3, -11.5, 2.5, 1.4, 0.85);
+  sweep([part + 0.3, 12, 6.4], [0.75, 0.5, 0.9], 1.08, -7, 2, 0.75, 0.55);
+  sweep([part + 0.3, 12, 5], [0.85, 0.6, 0.75], 1.2, -10.4, 2.3, 1.15, 0.7);
   return out;
 };
 
@@ -166,15 +205,24 @@ const buildLock = (field: Field, mesh: Mesh, put: Put, s: Strand) => {
   const centre: Vec = [0, 4, -0.5];
   const start = normalize(sub(s.from, centre));
   const end = normalize(s.over);
-  const turn = Math.acos(Math.max(-1, Math.min(1, start[0] * end[0] + start[1] * end[1] + start[2] * end[2])));
+  const turn = Math.acos(
+    Math.max(-1, Math.min(1, start[0] * end[0] + start[1] * end[1] + start[2] * end[2])),
+  );
   const over = 0.62;
   const rest = add(cast(field, centre, end), scale(end, s.lift));
   const pathAt = (t: number): Vec => {
     if (t <= over) {
       const u = t / over;
-      const a = Math.sin((1 - u) * turn) / Math.sin(turn);
-      const b = Math.sin(u * turn) / Math.sin(turn);
-      const d = normalize(add(scale(start, a), scale(end, b)));
+      const d = s.via
+        ? normalize(
+            add(add(scale(start, (1 - u) ** 2), scale(normalize(s.via), 2 * u * (1 - u))), scale(end, u * u)),
+          )
+        : normalize(
+            add(
+              scale(start, Math.sin((1 - u) * turn) / Math.sin(turn)),
+              scale(end, Math.sin(u * turn) / Math.sin(turn)),
+            ),
+          );
       return add(cast(field, centre, d), scale(d, s.lift * (0.55 + 0.45 * smooth(0, 0.3, u))));
     }
     const u = (t - over) / (1 - over);
@@ -190,8 +238,31 @@ const buildLock = (field: Field, mesh: Mesh, put: Put, s: Strand) => {
     const out = normalize(sub(p, [0, t <= over ? 3 : p[1], -1]));
     const across = normalize(cross(along, out));
     const up = cross(across, along);
-    const wide = s.wide * curve([[0, 0.4], [0.3, 0.85], [0.62, 1], [0.85, 1], [0.96, 0.8], [1, 0.5]], t) * 0.72;
-    const thick = s.thick * curve([[0, 0.4], [0.5, 1], [0.9, 0.75], [1, 0.25]], t);
+    const wide =
+      s.wide *
+      curve(
+        [
+          [0, 0.4],
+          [0.3, 0.85],
+          [0.62, 1],
+          [0.85, 1],
+          [0.96, 0.8],
+          [1, 0.5],
+        ],
+        t,
+      ) *
+      0.72;
+    const thick =
+      s.thick *
+      curve(
+        [
+          [0, 0.4],
+          [0.5, 1],
+          [0.9, 0.75],
+          [1, 0.25],
+        ],
+        t,
+      );
     rings.push(
       Array.from({ length: SIDES }, (_, i) => {
         const a = (i / SIDES) * Math.PI * 2;

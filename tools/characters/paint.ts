@@ -44,7 +44,10 @@ export const faceColour = (person: Person, v: FaceVertex): Vec => {
       const medial = Math.max(0, -Math.cos(v.eye.angle) * v.eye.side) ** 6;
       const lateral = Math.max(0, Math.cos(v.eye.angle) * v.eye.side) ** 8;
       const ink = line * (1 - medial) * (1 - 0.6 * lateral);
-      skin = d < -0.05 ? mixVec(mixVec(blush, colour('#c9837a'), 0.5), lash, ink * 0.75) : mixVec(skin, lash, ink * 0.95);
+      skin =
+        d < -0.05
+          ? mixVec(mixVec(blush, colour('#c9837a'), 0.5), lash, ink * 0.75)
+          : mixVec(skin, lash, ink * 0.95);
     } else if (d < 0.14 && upper > 0.1) skin = mixVec(skin, scale(colour(c.hair), 0.4), 0.75);
   }
   const hole = bell(

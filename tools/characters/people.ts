@@ -35,6 +35,8 @@ export type Person = {
     waist: number;
     hip: number;
     depth: number;
+    /** Depth in front at the waist, in metres. */
+    belly: number;
     arm: number;
     leg: number;
     hand: number;
@@ -87,6 +89,7 @@ export const ada: Person = {
     waist: 0.108,
     hip: 0.142,
     depth: 0.92,
+    belly: 0.094,
     arm: 0.92,
     leg: 0.95,
     hand: 0.176,
@@ -139,6 +142,7 @@ export const bo: Person = {
     waist: 0.15,
     hip: 0.15,
     depth: 1.12,
+    belly: 0.128,
     arm: 1.18,
     leg: 1.12,
     hand: 0.182,

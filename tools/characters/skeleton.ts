@@ -90,7 +90,11 @@ export const skeletonOf = (person: Person): Bone[] => {
   if (person.hair === 'bob')
     for (const { name, lon } of STRANDS)
       for (const [k, y] of STRAND_JOINTS.entries())
-        put(`${name}${k + 1}`, k === 0 ? 'head' : `${name}${k}`, face([8 * Math.sin(lon), y, 8 * Math.cos(lon) - 0.5]));
+        put(
+          `${name}${k + 1}`,
+          k === 0 ? 'head' : `${name}${k}`,
+          face([8 * Math.sin(lon), y, 8 * Math.cos(lon) - 0.5]),
+        );
   for (const side of [1, -1] as const) {
     const name = side === 1 ? 'left' : 'right';
     const at = (p: Vec): Vec => [p[0] * side, p[1], p[2]];

@@ -33,7 +33,10 @@ export const headField = (person: Person): Field => {
     [2.6, bone([0, -5, -1.6], [0, -22, -2.4], 5 * f.neck, 5.3 * f.neck)],
   ];
   const nose: readonly (readonly [number, Field])[] = [
-    [1.5, bone([0, 1.6, 7 + 0.5 * n.bridge], [0, tipY + 0.4, 8.6 + 0.5 * n.tip], 0.72 * n.width, 0.95 * n.width)],
+    [
+      1.5,
+      bone([0, 1.6, 7 + 0.5 * n.bridge], [0, tipY + 0.4, 8.6 + 0.5 * n.tip], 0.72 * n.width, 0.95 * n.width),
+    ],
     [0.9, ellipsoid([0, tipY, 9.25 + 0.5 * n.tip], [1.15 * n.width, 1, 1.1])],
     [0.8, mirrored(ellipsoid([1.2 * n.width, tipY - 0.2, 8.35], [0.82 * n.width, 0.74, 0.9]))],
   ];

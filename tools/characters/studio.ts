@@ -49,7 +49,7 @@ key.shadow.bias = -0.0004;
 key.shadow.normalBias = 0.006;
 const fill = new three.HemisphereLight('#dfe9ff', '#8d7a68', 1.5);
 const rim = new three.DirectionalLight('#cfe0ff', 2.2);
-rim.position.set(-2, 2.4, -2.4);
+rim.position.set(-1.5, 2.2, -3);
 rim.castShadow = true;
 rim.shadow.mapSize.set(2048, 2048);
 rim.shadow.bias = -0.0006;
