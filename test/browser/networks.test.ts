@@ -1,6 +1,8 @@
 import { expect, suite, test } from 'vitest';
 import { TICK_LENGTH } from '../../src/engine/audio/voices.ts';
 import { loadModels } from '../../src/engine/backend/models.ts';
+import { wasmRuntimeUrl } from '../../src/engine/backend/wasm.runtime.ts';
+import { WasmBackend } from '../../src/engine/backend/wasm.ts';
 import { WebgpuBackend } from '../../src/engine/backend/webgpu.ts';
 import { openGpu } from '../../src/kernels/gpu.ts';
 import type { Plan } from '../../src/kernels/plan.ts';
@@ -41,7 +43,7 @@ const open = async (conditions: { style: number[]; facing: number[]; emotion: nu
   return { gpu, backend };
 };
 
-suite('WGSL agrees with PyTorch', { timeout: 120_000 }, () => {
+suite('WGSL agrees with PyTorch', { timeout: 300_000 }, () => {
   test('speech encoder, tick by tick, past the end of its ring', async () => {
     const vectors = await golden('speech-encoder');
     const { gpu, backend } = await open({ style: [0, 0], facing: [1, 1], emotion: [0, 0] });
@@ -142,4 +144,29 @@ test('the steady state allocates nothing on the GPU', { timeout: 120_000 }, asyn
   device.createBuffer({ size: 4, usage: GPUBufferUsage.COPY_DST }).destroy();
   expect(made).toEqual(['createBuffer']); // the counter counts
   backend.dispose();
+});
+
+test('both backends give the same motion', { timeout: 120_000 }, async () => {
+  const files = {
+    encoderGraph: await bytes('/models/speech-encoder.onnx'),
+    faceGraph: await bytes('/models/face.onnx'),
+    prefixGraph: await bytes('/models/face-prefix.onnx'),
+    runtime: await bytes(wasmRuntimeUrl),
+  };
+  const sampler = { steps: 4, eta: 1, seed: 1234 }; // eta 1: the fresh noise of every step counts too
+  const conditions = { style: [0, 1], facing: [1, 1], emotion: [0, 6] };
+  const wgsl = await WebgpuBackend.open(await openGpu(), models, { sampler, conditions }, 'test');
+  const wasm = await WasmBackend.open(models, files, { sampler, conditions }, 'test');
+  const mel = (await golden('speech-encoder'))('mel');
+  let frames = 0;
+  for (let n = 0; n < 12; n++) {
+    const [a, b] = [await wgsl.tick(mel.row(n).slice()), await wasm.tick(mel.row(n).slice())];
+    expect(distance(a.phones, b.phones)).toBeLessThanOrEqual(2e-3);
+    if (!a.face || !b.face) continue;
+    frames++;
+    expect(distance(a.face, b.face)).toBeLessThanOrEqual(2e-3);
+  }
+  expect(frames).toBe(12 - models.encoder.lookahead);
+  wgsl.dispose();
+  wasm.dispose();
 });
