@@ -270,6 +270,29 @@ test('command line: a list makes every conversation as it would be alone', async
   expect(JSON.parse(read('l1')).persons[1]).toMatchObject({ sound: 'silence', durationS: 0 });
 }, 120_000);
 
+test('command line: webgpu and wasm agree, and auto says why it chose', async () => {
+  const a = save('hum.wav', wav([syllables(0.1, 16_000)], { rateHz: 16_000 }));
+  const read = (out: string) => JSON.parse(readFileSync(join(at(out), 'motion.json'), 'utf8')) as MotionJson;
+  const run = await motion(a, '-', '--out', at('webgpu'), '--backend', 'webgpu', '--eta', '0.5');
+  expect(run.stdout + run.stderr).toMatch(/^backend {2}webgpu on \S.* \(asked for\)$/m);
+  expect(run.code).toBe(0);
+  await runMotion([a, '-', '--out', at('wasm'), '--backend', 'wasm', '--eta', '0.5'], nothing);
+  for (const [p, person] of read('webgpu').persons.entries()) {
+    expect(person.face).toHaveLength(4);
+    const other = read('wasm').persons[p].face;
+    expect(
+      worstOf(Float32Array.from(person.face.flat()), Float32Array.from(other.flat())),
+    ).toBeLessThanOrEqual(2e-3);
+  }
+  let said = '';
+  await runMotion([a, '-', '--out', at('auto')], (line) => {
+    said += `${line}\n`;
+  });
+  expect(said).toMatch(
+    /^backend {2}(wasm|webgpu) on .+ \((this machine has no GPU|.*adapter.*|.*GPU is here.*)\)$/m,
+  );
+}, 120_000);
+
 test('command line: an error is one line on stderr, another exit code, and no file', async () => {
   const good = save('good.wav', wav([syllables(0.1, 16_000)], { rateHz: 16_000 }));
   const run = await motion(good, save('broken.wav', 'RIFFxxxxWAVEfmt '), '--out', at('none'));
