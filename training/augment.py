@@ -5,7 +5,7 @@ import torch
 from scipy.signal import butter, fftconvolve, lfilter, sosfilt
 
 from corpus_speech import RATE_HZ, load_utterances
-from mel import FRAME_RATE_HZ, tick_rows
+from mel import BANDS, FRAME_RATE_HZ, tick_rows
 from phones import VOICED, frame_phones
 
 IGNORED = -100
@@ -135,7 +135,13 @@ class SpeechWindows(torch.utils.data.IterableDataset):
         phones = frame_phones(segments, self.ticks)
         voicing = VOICED[phones] & (levels > np.percentile(levels, 95) - 35)
         energy = (levels + 50) / 25
-        return self.delayed(tick_rows(samples, self.ticks, np.float32), phones, voicing, energy)
+        mel = tick_rows(samples, self.ticks, np.float32)
+        if worse and random.random() < 0.5:
+            for _ in range(2):
+                width = random.integers(1, 13)
+                low = random.integers(0, BANDS - width)
+                mel[:, :, low : low + width] = mel.mean()
+        return self.delayed(mel, phones, voicing, energy)
 
     def delayed(self, mel, phones, voicing, energy):
         """Lay the labels of frame n on token n + lookahead."""
