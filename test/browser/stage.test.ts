@@ -97,6 +97,17 @@ describe('stage', () => {
     }
   });
 
+  test('draws by itself until it is stopped', async () => {
+    const stage = await makeStage();
+    const { render } = stage.renderer.info;
+    stage.start(() => 0);
+    await expect.poll(() => render.frame, { timeout: 10_000 }).toBeGreaterThan(5);
+    stage.stop();
+    const drawn = render.frame;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(render.frame).toBe(drawn);
+  });
+
   test('gives everything back', async () => {
     const stage = await makeStage();
     const { memory } = stage.renderer.info;

@@ -85,7 +85,7 @@ export class Character {
   /** Moves springs and expressions on by `deltaS` seconds and shows the 51 ARKit weights at `face[offset…]`. */
   update(deltaS: number, face: Float32Array, offset: number): void {
     this.face.applyBefore(face, offset);
-    this.vrm.update(deltaS);
+    this.vrm.update(Math.min(deltaS, LONGEST_SPRING_STEP_S));
     this.face.applyAfter(face, offset);
   }
 
@@ -100,6 +100,8 @@ export class Character {
   }
 }
 
+// Springs overshoot when a slow machine makes their steps too long.
+const LONGEST_SPRING_STEP_S = 0.05;
 const EXPORT_HINT = 'Export the character as VRM 1.0 (VRoid Studio, UniVRM, or the VRM add-on of Blender).';
 
 /**

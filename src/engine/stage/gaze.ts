@@ -170,7 +170,7 @@ export class Gaze {
       FACING.pitch * partner.pitchRad + off * (this.#aim(view, 'pitchRad') - partner.pitchRad);
     const stiffness = 5.2; // 1/s: the head arrives about half a second after the eyes
     // Two half steps keep the spring stable when pictures are far apart.
-    for (let i = 0, h = Math.min(deltaS, 0.1) / 2; i < 2; i++) {
+    for (let i = 0, h = Math.min(deltaS, 0.25) / 2; i < 2; i++) {
       this.#yawPace += h * stiffness * (stiffness * (goalYaw - this.headYawRad) - 2 * this.#yawPace);
       this.headYawRad += h * this.#yawPace;
       this.#pitchPace += h * stiffness * (stiffness * (goalPitch - this.headPitchRad) - 2 * this.#pitchPace);

@@ -15,6 +15,7 @@ import type { Character } from './character.ts';
 import { frameInto, placementFor } from './framing.ts';
 import type { Direction } from './gaze.ts';
 import { Life, type Surroundings } from './life.ts';
+import { Pace } from './pace.ts';
 import { Pose } from './pose.ts';
 
 /** What a stage is made from. */
@@ -42,7 +43,7 @@ type Person = {
   readonly around: { -readonly [K in keyof Surroundings]: Surroundings[K] };
 };
 
-const LONGEST_STEP_S = 0.1;
+const LONGEST_STEP_S = 0.25;
 // As on a theatre stage: looking a forearm's length before the partner keeps both faces open to the viewer.
 const CHEAT_M = 0.32;
 const quaternion = new Quaternion();
@@ -65,6 +66,9 @@ export class Stage {
   readonly #ownsCanvas: boolean;
   readonly #onLost: ((error: EngineError) => void) | undefined;
   #lastS = Number.NaN;
+  readonly #pace: Pace;
+  #drawnScale = 1;
+  #fence: WebGLSync | null = null;
   #lost = false;
   #disposed = false;
 
@@ -76,7 +80,9 @@ export class Stage {
     this.#onLost = onLost;
     this.#ownsCanvas = !(container instanceof HTMLCanvasElement);
     this.canvas = container instanceof HTMLCanvasElement ? container : document.createElement('canvas');
-    this.renderer = makeRenderer(this.canvas);
+    const software = isSoftware();
+    this.#pace = new Pace(software);
+    this.renderer = makeRenderer(this.canvas, !software);
     if (this.#ownsCanvas) {
       this.canvas.style.cssText = 'display:block;width:100%;height:100%';
       container.append(this.canvas);
@@ -97,7 +103,9 @@ export class Stage {
   resize(): void {
     const width = Math.max(1, this.canvas.clientWidth || this.canvas.width);
     const height = Math.max(1, this.canvas.clientHeight || this.canvas.height);
-    this.renderer.setPixelRatio(Math.min(globalThis.devicePixelRatio || 1, this.#maxPixelRatio));
+    this.#drawnScale = this.#pace.scale;
+    const ratio = Math.min(globalThis.devicePixelRatio || 1, this.#maxPixelRatio);
+    this.renderer.setPixelRatio(ratio * this.#drawnScale);
     this.renderer.setSize(width, height, false);
     const aspect = width / height;
     const placement = placementFor(aspect);
@@ -140,9 +148,18 @@ export class Stage {
     this.renderer.render(this.#scene, this.camera);
   }
 
-  /** Draws at display rate from now on; `clock` says which sample is heard at the moment. */
+  /** Draws from now on, as often as display and GPU allow; `clock` says which sample is heard at the moment. */
   start(clock: () => number): void {
-    this.renderer.setAnimationLoop(() => this.render(clock()));
+    this.renderer.setAnimationLoop((nowMs) => {
+      if (this.#pace.drawing) this.#pace.poll(nowMs, this.#isDrawn());
+      if (!this.#pace.ready(nowMs)) return;
+      if (this.#pace.scale !== this.#drawnScale) this.resize();
+      this.#pace.begin(nowMs);
+      this.render(clock());
+      const gl = this.renderer.getContext() as WebGL2RenderingContext;
+      this.#fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+      gl.flush();
+    });
   }
 
   /** Stops the loop of {@link start}; the last picture stays. */
@@ -162,6 +179,17 @@ export class Stage {
     this.#backdrop.dispose();
     this.renderer.dispose();
     if (this.#ownsCanvas) this.canvas.remove();
+  }
+
+  /** Whether the GPU has drawn what it was given; true as well when its context is gone. */
+  #isDrawn(): boolean {
+    const gl = this.renderer.getContext() as WebGL2RenderingContext;
+    const fence = this.#fence;
+    if (!fence || this.#lost) return true;
+    if (gl.getSyncParameter(fence, gl.SYNC_STATUS) === gl.UNSIGNALED) return false;
+    gl.deleteSync(fence);
+    this.#fence = null;
+    return true;
   }
 
   #sense(self: Person, other: Person, moving: boolean) {
@@ -186,6 +214,7 @@ export class Stage {
   readonly #contextLost = (event: Event) => {
     event.preventDefault();
     this.#lost = true;
+    this.#fence = null;
     this.#onLost?.(
       new EngineError('lost', 'the graphics context was lost', {
         hint: 'The picture returns by itself when the browser gives the context back; else reload the page.',
@@ -198,9 +227,16 @@ export class Stage {
   };
 }
 
-function makeRenderer(canvas: HTMLCanvasElement): WebGLRenderer {
+/** Whether WebGL runs on the processor, where each picture takes what the networks need. */
+function isSoftware(): boolean {
+  const gl = document.createElement('canvas').getContext('webgl2', { failIfMajorPerformanceCaveat: true });
+  gl?.getExtension('WEBGL_lose_context')?.loseContext();
+  return gl === null;
+}
+
+function makeRenderer(canvas: HTMLCanvasElement, antialias: boolean): WebGLRenderer {
   try {
-    const renderer = new WebGLRenderer({ canvas, antialias: true, powerPreference: 'high-performance' });
+    const renderer = new WebGLRenderer({ canvas, antialias, powerPreference: 'high-performance' });
     // Characters come with painted colours; a filmic curve would wash them out or burn them.
     renderer.toneMapping = LinearToneMapping;
     renderer.toneMappingExposure = 0.9;
