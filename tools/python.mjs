@@ -47,7 +47,7 @@ try {
     stdio: 'inherit',
     cwd: from,
   });
-  if (error) throw error;
+  if (error) throw new Error(`${python} does not start: ${error.message}`);
   process.exit(status ?? 1);
 } catch (error) {
   console.error(error.message);

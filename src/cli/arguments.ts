@@ -25,6 +25,10 @@ export type Command =
   | { readonly kind: 'job'; readonly job: Job; readonly options: MotionOptions }
   | { readonly kind: 'list'; readonly list: string; readonly options: MotionOptions };
 
+/** Emotion groups of InterAct and neutral, in the order of the face network's embedding. */
+const EMOTIONS = ['neutral', 'surprise', 'fear', 'social', 'self', 'positive', 'negative'];
+
+/** What `--help` prints. */
 export const USAGE = `Two sounds in, two faces out.
 
   npm run motion -- A.wav B.wav --out DIR [options]
@@ -37,13 +41,10 @@ Writes DIR/a.arkit.csv and DIR/b.arkit.csv (Live Link Face layout, 30 frames/s) 
   --eta X                      fresh noise in every step, 0 to 1 (0)
   --seed N                     seed of the noise, a whole number (1)
   --style A,B                  speaking style of each person, 0 to 3 (0,0)
-  --emotion A,B                ${'neutral, surprise, fear, social, self, positive, negative'} (neutral,neutral)
+  --emotion A,B                ${EMOTIONS.join(', ')} (neutral,neutral)
   --chunk N                    samples handed over at a time, or all (all); changes nothing in the result
   --models DIR                 folder of the model files (public/models)
   --list FILE                  instead of A, B and --out: lines of A, B, DIR, separated by tabs`;
-
-/** Emotion groups of InterAct and neutral, in the order of the face network's embedding. */
-const EMOTIONS = ['neutral', 'surprise', 'fear', 'social', 'self', 'positive', 'negative'];
 
 /** A command line that cannot be understood. */
 const wrong = (message: string, hint = 'Run `npm run motion -- --help` for the options.') =>
