@@ -26,8 +26,7 @@ function makeVenv() {
   const pip = [python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']];
   const install = (...args) => run(pip[0], [...pip[1], ...args]);
   const torch = wanted.split('\n').find((line) => line.startsWith('torch'));
-  const small = process.platform === 'linux' && torch && install('--index-url', CPU_WHEELS, torch);
-  if (process.platform === 'linux' && !small)
+  if (process.platform === 'linux' && torch && !install('--index-url', CPU_WHEELS, torch))
     console.error('No CPU build of torch could be had, taking the default.');
   if (!install('-r', requirements))
     throw new Error(
