@@ -82,7 +82,7 @@ export const buildCharacter = (person: Person): { bytes: Uint8Array; triangles: 
     samplers: [{ magFilter: 9729, minFilter: 9987, wrapS: 33071, wrapT: 33071 }],
     textures: [{ source: 0, sampler: 0 }],
     materials: [
-      plain('Skin', 0.62),
+      plain('Skin', 0.72),
       plain('Mouth', 1, { extensions: { KHR_materials_unlit: {} } }),
       {
         name: 'Eyes',

@@ -31,7 +31,7 @@ export const eyeShapes = (person: Person): Record<string, Shape> => {
       lift = 0,
     ): Shape =>
     (v) => {
-      if (!v.eye || v.eye.side !== 1) return STILL;
+      if (v.eye?.side !== 1) return STILL;
       const { angle, upper, d } = v.eye;
       const [lateral, edge] = lidOutline(person, 1, angle, 0);
       const w = upper > 0 ? smooth(1.45, 0.28, d) : smooth(1.2, 0.1, d);

@@ -39,7 +39,7 @@ const sheet = (
 export const buildTeeth = (person: Person, field: Field): Mesh<FaceVertex> => {
   const mesh = emptyMesh<FaceVertex>();
   const m = person.face.mouth;
-  const front = frontAt(field, 0, m.y)[2] - 0.75;
+  const front = frontAt(field, 0, m.y)[2] - 0.5;
   for (const sign of [1, -1] as const) {
     const wide = sign === 1 ? 2.5 : 2.25;
     const edge = m.y + (sign === 1 ? -0.4 : -0.34);
@@ -61,7 +61,6 @@ export const buildTeeth = (person: Person, field: Field): Mesh<FaceVertex> => {
     });
     if (sign === -1) for (const f of mesh.faces.slice(-22 * 4)) f.reverse();
   }
-  for (const f of mesh.faces) f.reverse();
   return mesh;
 };
 
@@ -69,17 +68,17 @@ export const buildTeeth = (person: Person, field: Field): Mesh<FaceVertex> => {
 export const buildTongue = (person: Person, field: Field): Mesh<FaceVertex> => {
   const mesh = emptyMesh<FaceVertex>();
   const m = person.face.mouth;
-  const tip = frontAt(field, 0, m.y)[2] - 1.25;
+  const tip = frontAt(field, 0, m.y)[2] - 0.95;
   const rings: number[][] = [];
   for (let k = 0; k < 8; k++) {
     const u = k / 7;
-    const wide = 1.45 * Math.sqrt(Math.max(0, 1 - ((u - 0.35) / 0.72) ** 2)) * (1 - 0.12 * u);
+    const wide = 1.7 * Math.sqrt(Math.max(0, 1 - ((u - 0.35) / 0.72) ** 2)) * (1 - 0.12 * u);
     const thick = 0.34 * (1 - 0.5 * u) + 0.04;
     rings.push(
       Array.from({ length: 10 }, (_, i) => {
         const a = (i / 10) * Math.PI * 2;
         const groove = 0.12 * bell(Math.cos(a), 0.3) * (Math.sin(a) > 0 ? 1 : 0);
-        const y = m.y - 0.75 + 0.3 * Math.sin(u * 2.4) + thick * Math.sin(a) - groove;
+        const y = m.y - 1 + 0.3 * Math.sin(u * 2.4) + thick * Math.sin(a) - groove;
         return (
           mesh.vertices.push(vertex([wide * Math.cos(a), y, tip - 4.2 * (1 - u)], 'tongue', [i / 10, u])) - 1
         );
@@ -87,7 +86,7 @@ export const buildTongue = (person: Person, field: Field): Mesh<FaceVertex> => {
     );
   }
   for (let k = 0; k + 1 < rings.length; k++) bridge(mesh, rings[k]!, rings[k + 1]!);
-  const end = mesh.vertices.push(vertex([0, m.y - 0.6, tip + 0.08], 'tongue', [0, 1])) - 1;
+  const end = mesh.vertices.push(vertex([0, m.y - 0.85, tip + 0.08], 'tongue', [0, 1])) - 1;
   fan(mesh, rings[7]!, end);
   return mesh;
 };
@@ -105,9 +104,9 @@ export const buildBrows = (person: Person, field: Field): Mesh<FaceVertex> => {
         b.arch *
           curve(
             [
-              [0, -0.3],
+              [0, 0.05],
               [0.35, 0.35],
-              [0.66, 0.75],
+              [0.66, 0.62],
               [1, -0.55],
             ],
             u,

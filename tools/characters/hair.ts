@@ -121,7 +121,7 @@ const buildCap = (person: Person, field: Field, mesh: Mesh, put: Put) => {
     const s = surfaceAt(field, { lon, b });
     const n = normalize([s[0], (s[1] - 2) * 0.9, s[2] + 0.5]);
     const edge = short ? smooth(1.02, 0.7, t) : smooth(1.02, 0.86, t);
-    if (!short) return [add(s, scale(n, 0.18 + 0.42 * edge)), 0.2];
+    if (!short) return [add(s, scale(n, 0.16 + 0.6 * edge)), 0.3];
     const high = smooth(3, 9.5, s[1]);
     const clump = 1 - noise(scale(s, 1.05));
     const out = 0.14 + edge * (0.2 + 0.95 * high) + (0.18 + 0.5 * high) * clump * smooth(1.08, 0.9, t);
@@ -190,15 +190,15 @@ const curtain = (person: Person): Strand[] => {
       curl: 0.2,
       shade,
     });
-  sweep([part, 12, 6.6], [-0.35, 0.44, 1], -1.06, -6, 2.3, 0.75, 0.4);
-  sweep([part, 12, 5.6], [-0.5, 0.62, 1], -1.16, -8.6, 2.3, 1.1, 0.65);
-  sweep([part, 12, 4.2], [-0.75, 0.85, 0.8], -1.3, -11.5, 2.5, 1.4, 0.85);
-  sweep([part + 0.3, 12, 6.4], [0.75, 0.5, 0.9], 1.08, -7, 2, 0.75, 0.55);
-  sweep([part + 0.3, 12, 5], [0.85, 0.6, 0.75], 1.2, -10.4, 2.3, 1.15, 0.7);
+  sweep([part, 12, 6.6], [-0.35, 0.44, 1], -1.12, -10, 2.3, 0.8, 0.4);
+  sweep([part, 12, 5.6], [-0.5, 0.62, 1], -1.22, -11.4, 2.3, 1.15, 0.65);
+  sweep([part, 12, 4.2], [-0.75, 0.85, 0.8], -1.34, -12.6, 2.5, 1.45, 0.85);
+  sweep([part + 0.3, 12, 6.4], [0.75, 0.5, 0.9], 1.14, -10.4, 2, 0.8, 0.55);
+  sweep([part + 0.3, 12, 5], [0.85, 0.6, 0.75], 1.26, -12, 2.3, 1.2, 0.7);
   return out;
 };
 
-const RINGS = 14;
+const RINGS = 13;
 const SIDES = 8;
 
 const buildLock = (field: Field, mesh: Mesh, put: Put, s: Strand) => {
@@ -223,7 +223,7 @@ const buildLock = (field: Field, mesh: Mesh, put: Put, s: Strand) => {
               scale(end, Math.sin(u * turn) / Math.sin(turn)),
             ),
           );
-      return add(cast(field, centre, d), scale(d, s.lift * (0.55 + 0.45 * smooth(0, 0.3, u))));
+      return add(cast(field, centre, d), scale(d, mix(0.42, s.lift, smooth(0, 0.55, u))));
     }
     const u = (t - over) / (1 - over);
     const y = mix(rest[1], s.fall, u);

@@ -117,12 +117,15 @@ export const mouthShapes = (person: Person): Record<string, Shape> => {
       if (fixed(v) || !v.mouth) return [0, 0, 0];
       const t = v.mouth.t;
       const w = t > 1 ? smooth(2.75, 1.05, t) : t >= -0.45 ? 1 : smooth(-0.95, -0.45, t);
-      return scale(jawMove(v.q), -(jaw(v) - 0.05) * w * (v.mouth.t > 1 && v.mouth.side > 0 ? 0.6 : 1));
+      return scale(jawMove(v.q), -(jaw(v) - 0.05) * w);
     },
-    mouthSmileLeft: sum(corner([0.95, 1.1, -0.85], 1.35), patch([4.6, -3.4, 6], 2, [0.12, 0.55, 0.4])),
+    mouthSmileLeft: sum(corner([0.85, 1.05, -0.5], 1.75), patch([4.6, -3.4, 6], 2, [0.12, 0.55, 0.4])),
     mouthFrownLeft: sum(corner([0.25, -0.85, -0.2], 1.2), patch([0, -9, 8], 1.5, [0, 0.12, 0.1])),
-    mouthStretchLeft: corner([0.9, -0.4, -0.75], 1.4),
-    mouthDimpleLeft: sum(corner([0.3, 0.3, -0.7], 1), patch([W + 1, m.y + 0.3, 6.5], 0.9, [0, 0, -0.22])),
+    mouthStretchLeft: corner([0.9, -0.4, -0.5], 1.6),
+    mouthDimpleLeft: sum(
+      corner([0.35, 0.3, -0.55], 1.15),
+      patch([W + 1, m.y + 0.3, 6.5], 0.9, [0, 0, -0.15]),
+    ),
     mouthPressLeft: (v) => {
       if (fixed(v)) return [0, 0, 0];
       const w = leftSide(v.q[0]);

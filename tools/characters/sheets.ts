@@ -60,6 +60,14 @@ for (const who of names) {
     { who: [who], camera: near, expression: 'ee' },
     { who: [who], camera: { ...near, turn: 30 }, expression: 'ou' },
     { who: [who], camera: { ...near, turn: 15 }, expression: 'happy' },
+    { who: [who], camera: near, morphs: { jawOpen: 1 } },
+    { who: [who], camera: near, morphs: { jawOpen: 1, mouthClose: 1 } },
+    { who: [who], camera: near, morphs: { jawOpen: 0.6, mouthSmileLeft: 1, mouthSmileRight: 1 } },
+    { who: [who], camera: near, morphs: { jawOpen: 0.6, mouthPucker: 1 } },
+    { who: [who], camera: near, morphs: { mouthRollLower: 1, mouthRollUpper: 1 } },
+    { who: [who], camera: near, morphs: { mouthPressLeft: 1, mouthPressRight: 1 } },
+    { who: [who], camera: near, morphs: { mouthFunnel: 1 } },
+    { who: [who], camera: near, morphs: { tongueOut: 1, jawOpen: 0.4 } },
   ]);
   SHEETS[`${who}-turn`] = grid(
     4,
@@ -68,20 +76,30 @@ for (const who of names) {
     [0, 45, 90, 135, 180, 225, 270, 315].map((turn) => ({ who: [who], camera: { ...body, turn } })),
   );
   SHEETS[`${who}-shapes`] = grid(9, 230, 260, [
-    { who: [who], label: 'neutral', camera: { turn: 12 } },
-    ...SHAPE_NAMES.map((name) => ({ who: [who], label: name, morphs: { [name]: 1 }, camera: { turn: 12 } })),
+    { who: [who], label: 'neutral', camera: { turn: 14, away: 0.62, look: 0.915 } },
+    ...SHAPE_NAMES.map((name) => ({
+      who: [who],
+      label: name,
+      morphs: { [name]: 1 },
+      camera: { turn: 14, away: 0.62, look: 0.915 },
+    })),
     {
       who: [who],
       label: 'jawOpen + mouthClose',
       morphs: { jawOpen: 1, mouthClose: 1 },
-      camera: { turn: 12 },
+      camera: { turn: 14, away: 0.62, look: 0.915 },
     },
   ]);
   SHEETS[`${who}-expressions`] = grid(
     6,
     300,
     340,
-    Object.keys(PRESETS).map((e) => ({ who: [who], label: e, expression: e, camera: { turn: 12 } })),
+    Object.keys(PRESETS).map((e) => ({
+      who: [who],
+      label: e,
+      expression: e,
+      camera: { turn: 14, away: 0.62, look: 0.915 },
+    })),
   );
   SHEETS[`${who}-tpose`] = grid(2, 620, 620, [
     { who: [who], camera: { ...body, fov: 26 }, pose: {} },

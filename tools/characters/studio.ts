@@ -71,6 +71,9 @@ const load = (name: string) => {
       o.castShadow = true;
       o.receiveShadow = true;
       o.frustumCulled = false;
+      const material = (o as three.Mesh).material;
+      for (const m of Array.isArray(material) ? material : material ? [material] : [])
+        m.shadowSide = three.FrontSide;
     });
     return vrm;
   });
@@ -111,12 +114,12 @@ const take = async (shot: Shot, width: number, height: number) => {
       vrm.lookAt.yaw = shot.gaze?.[0] ?? 0;
       vrm.lookAt.pitch = shot.gaze?.[1] ?? 0;
     }
+    vrm.scene.traverse((o) => (o as three.Mesh).morphTargetInfluences?.fill(0));
     vrm.update(0);
     vrm.scene.traverse((o) => {
       const mesh = o as three.Mesh;
       const dictionary = mesh.morphTargetDictionary;
-      if (!dictionary || !mesh.morphTargetInfluences || shot.expression) return;
-      mesh.morphTargetInfluences.fill(0);
+      if (!dictionary || !mesh.morphTargetInfluences) return;
       for (const [name, value] of Object.entries(shot.morphs ?? {})) {
         if (dictionary[name] === undefined) throw new Error(`no morph ${name}`);
         mesh.morphTargetInfluences[dictionary[name]] = value;
