@@ -20,5 +20,6 @@ export default defineConfig({
     command: `npm run build:demo && npx vite preview --outDir dist/demo --port ${PORT} --strictPort`,
     port: PORT,
     timeout: 120_000,
+    env: { __VITE_ADDITIONAL_SERVER_ALLOWED_HOSTS: 'duologue.test' }, // an insecure origin, for a test of what is said there
   },
 });

@@ -1,0 +1,134 @@
+import { expect, test } from '@playwright/test';
+import { CHROMIUM_FLAGS } from '../../tools/browser.mjs';
+import { openDemo, watchConsole } from './observe.ts';
+
+// What the demo says when something is wrong, and its ways in. No microphone is there unless a test adds one.
+const AUTOPLAY = '--autoplay-policy=no-user-gesture-required';
+const INSECURE = '--host-resolver-rules=MAP duologue.test 127.0.0.1';
+
+test.use({ launchOptions: { args: [...CHROMIUM_FLAGS, AUTOPLAY, INSECURE] } });
+
+const notice = '#notice';
+
+test('a missing model file is named, with the next move', async ({ page }) => {
+  await page.route('**/face.safetensors', (route) => route.fulfill({ status: 404 }));
+  await openDemo(page);
+  await expect(page.locator(notice)).toBeVisible();
+  await expect(page.locator(notice)).toContainText('face.safetensors');
+  await expect(page.locator(notice)).toContainText('404');
+  await expect(page.locator(notice)).toContainText('modelBaseUrl');
+});
+
+test('a model file of another version is named, with both versions', async ({ page }) => {
+  await page.route('**/speech-encoder.safetensors', async (route) => {
+    const body = await (await route.fetch()).body();
+    const at =
+      body.indexOf('"version":"1"') >= 0 ? body.indexOf('"version":"1"') : body.indexOf('"version": "1"');
+    expect(at).toBeGreaterThan(0);
+    body.write('9', body.indexOf('1', at));
+    await route.fulfill({ body, contentType: 'application/octet-stream' });
+  });
+  await openDemo(page);
+  await expect(page.locator(notice)).toContainText(
+    'speech-encoder.safetensors is version 9, this engine reads version 1',
+  );
+});
+
+test('a half-downloaded model file is told from a whole one', async ({ page }) => {
+  await page.route('**/face.safetensors', async (route) => {
+    const body = await (await route.fetch()).body();
+    await route.fulfill({
+      body: body.subarray(0, body.length >> 1),
+      contentType: 'application/octet-stream',
+    });
+  });
+  await openDemo(page);
+  await expect(page.locator(notice)).toContainText('face.safetensors is not a whole safetensors file');
+});
+
+test('a missing character is named', async ({ page }) => {
+  await openDemo(page, '&left=/models/nobody.vrm');
+  await expect(page.locator(notice)).toContainText('nobody.vrm');
+});
+
+test('no microphone: the page says so and offers what works without', async ({ page, context }) => {
+  await context.grantPermissions(['microphone']);
+  await openDemo(page);
+  await page.locator('#use-microphones').click();
+  await expect(page.locator(notice)).toContainText('No microphone was found');
+  await expect(page.locator('#play-sample')).toBeEnabled();
+});
+
+test('an insecure page says that it is not secure', async ({ page, baseURL }) => {
+  await page.goto(`${baseURL!.replace('localhost', 'duologue.test')}/?debug`);
+  await page.waitForFunction(() => document.body.dataset.state !== 'loading', undefined, { timeout: 90_000 });
+  await expect(page.locator(notice)).toContainText('not secure');
+  await expect(page.locator(notice)).toContainText('https://');
+});
+
+test.describe('with a microphone that is refused', () => {
+  test.use({
+    launchOptions: {
+      args: [...CHROMIUM_FLAGS, AUTOPLAY, '--use-fake-device-for-media-stream', '--deny-permission-prompts'],
+    },
+  });
+  test('the page says how to allow it', async ({ page }) => {
+    await openDemo(page);
+    await page.locator('#use-microphones').click();
+    await expect(page.locator(notice)).toContainText('not to give this page the microphone');
+    await expect(page.locator(notice)).toContainText('Allow the microphone');
+  });
+});
+
+test.describe('without WebGPU', () => {
+  test.use({
+    launchOptions: { args: ['--headless=new', '--no-sandbox', '--disable-features=WebGPU', AUTOPLAY] },
+  });
+  test('the networks run as WebAssembly, and the page says why', async ({ page }) => {
+    await openDemo(page);
+    expect(await page.evaluate(() => window.duologue!.info)).toMatchObject({
+      backend: 'wasm',
+      reason: expect.stringContaining('WebGPU'),
+    });
+    await expect(page.locator('#backend')).toContainText('WebGPU');
+  });
+});
+
+test('the sample plays, both speak in it, and it can be stopped', async ({ page }) => {
+  const said = watchConsole(page);
+  await openDemo(page);
+  await page.locator('#play-sample').click();
+  await expect(page.locator('body')).toHaveAttribute('data-state', 'playing');
+  const spoke = [false, false];
+  await expect
+    .poll(
+      async () => {
+        const { speaking } = await page.evaluate(() => window.duologue!.stats());
+        for (const person of [0, 1]) spoke[person] ||= speaking[person];
+        return spoke;
+      },
+      { timeout: 40_000, intervals: [200] },
+    )
+    .toEqual([true, true]);
+  await page.locator('#stop').click();
+  await expect(page.locator('body')).toHaveAttribute('data-state', 'ready');
+  expect(said).toEqual([]);
+});
+
+test('two sound files play; a file that is no sound is named', async ({ page }) => {
+  await openDemo(page);
+  await page.locator('#use-files').click();
+  const inputs = page.locator('#files input[type=file]');
+  await inputs.nth(0).setInputFiles('package.json');
+  await page.locator('#files button[type=submit]').click();
+  await expect(page.locator(notice)).toContainText('package.json');
+  await page.locator(`${notice} button`).click();
+  if (!(await inputs.nth(0).isVisible())) await page.locator('#use-files').click();
+  await inputs.nth(0).setInputFiles('test/fixtures/mama.wav');
+  await inputs.nth(1).setInputFiles('public/sample/b.flac');
+  await page.locator('#files button[type=submit]').click();
+  await expect(page.locator('body')).toHaveAttribute('data-state', 'playing');
+  await expect
+    .poll(async () => (await page.evaluate(() => window.duologue!.stats())).speaking[0], { timeout: 20_000 })
+    .toBe(true);
+});
