@@ -1,12 +1,14 @@
-/** Above this many milliseconds a picture is slow: it is made smaller, and the next one waits. */
+/** A picture that takes longer is slow. */
 const SLOW_MS = 24;
-/** Below this a smaller picture may grow again. */
-const FAST_MS = 7;
-/** After a slow picture, rest for this share of its time: voices and networks need the machine more than pixels do. */
+/** So it is when the display only asks again after this long: no display is that slow, the browser is behind. */
+const BEHIND_MS = 45;
+/** After slow pictures, rest for this share of their time: voices and networks need the machine more than pixels do. */
 const REST = 0.6;
+const LONGEST_REST_MS = 400;
 const STEP = 0.85;
 const SMALLEST = 0.62;
-const SMOOTHING = 0.2;
+/** So many slow pictures in a row are no accident. */
+const SLOW_IN_A_ROW = 3;
 /** Pictures between two changes of size; growing waits longer, twice as long after each time it was wrong. */
 const SHRINK_AFTER = 6;
 const GROW_AFTER = 180;
@@ -17,7 +19,8 @@ const GROW_AFTER = 180;
  */
 export class Pace {
   #scale = 1;
-  #slowness: number;
+  #slow: number;
+  #fast = 0;
   #since = 0;
   #growAfter = GROW_AFTER;
   #polls = 0;
@@ -26,7 +29,7 @@ export class Pace {
 
   /** `slow` starts careful, for a renderer known to be software. */
   constructor(slow = false) {
-    this.#slowness = slow ? 2 * SLOW_MS : 0;
+    this.#slow = slow ? SLOW_IN_A_ROW : 0;
     if (slow) this.#scale = STEP;
   }
 
@@ -55,17 +58,19 @@ export class Pace {
   poll(nowMs: number, done: boolean): void {
     this.#polls++;
     if (!done) return;
-    // Done when first asked: however long the display takes between two pictures, drawing was faster.
-    const tookMs = this.#polls === 1 ? 0 : nowMs - this.#beganMs;
+    const tookMs = nowMs - this.#beganMs;
     this.#beganMs = Number.NaN;
-    this.#slowness += SMOOTHING * (tookMs - this.#slowness);
     this.#since++;
-    if (this.#slowness > SLOW_MS) {
-      this.#notBeforeMs = nowMs + REST * this.#slowness;
+    // Done when first asked: it took less than the display takes between two pictures, and nobody knows how much less.
+    const slow = tookMs > (this.#polls === 1 ? BEHIND_MS : SLOW_MS);
+    this.#slow = slow ? this.#slow + 1 : 0;
+    this.#fast = slow ? 0 : this.#fast + 1;
+    if (this.#slow >= SLOW_IN_A_ROW) {
+      this.#notBeforeMs = nowMs + Math.min(LONGEST_REST_MS, REST * tookMs);
       if (this.#since < SHRINK_AFTER || this.#scale <= SMALLEST) return;
       this.#growAfter *= 2;
       this.#resize(Math.max(SMALLEST, this.#scale * STEP));
-    } else if (this.#slowness < FAST_MS && this.#since >= this.#growAfter && this.#scale < 1)
+    } else if (this.#fast >= this.#growAfter && this.#since >= this.#growAfter && this.#scale < 1)
       this.#resize(Math.min(1, this.#scale / STEP));
   }
 

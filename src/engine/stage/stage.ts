@@ -229,9 +229,13 @@ export class Stage {
 
 /** Whether WebGL runs on the processor, where each picture takes what the networks need. */
 function isSoftware(): boolean {
-  const gl = document.createElement('canvas').getContext('webgl2', { failIfMajorPerformanceCaveat: true });
-  gl?.getExtension('WEBGL_lose_context')?.loseContext();
-  return gl === null;
+  const gl = document.createElement('canvas').getContext('webgl2');
+  if (!gl) return false;
+  // Browsers say so only in the name: `failIfMajorPerformanceCaveat` gives a context on SwiftShader all the same.
+  const info = gl.getExtension('WEBGL_debug_renderer_info');
+  const name = String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  gl.getExtension('WEBGL_lose_context')?.loseContext();
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
 }
 
 function makeRenderer(canvas: HTMLCanvasElement, antialias: boolean): WebGLRenderer {
