@@ -8,7 +8,6 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const venv = join(root, '.venv');
 const requirements = join(root, 'training/requirements.txt');
-const CPU_WHEELS = 'https://download.pytorch.org/whl/cpu'; // a fifth of the size of those for CUDA
 
 const run = (command, args) => spawnSync(command, args, { stdio: 'inherit' }).status === 0;
 
@@ -23,12 +22,9 @@ function makeVenv() {
     throw new Error(
       'Python 3.11 or newer with venv is missing. On Debian: apt-get install python3-venv; or set PYTHON.',
     );
-  const pip = [python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']];
-  const install = (...args) => run(pip[0], [...pip[1], ...args]);
-  const torch = wanted.split('\n').find((line) => line.startsWith('torch'));
-  if (process.platform === 'linux' && torch && !install('--index-url', CPU_WHEELS, torch))
-    console.error('No CPU build of torch could be had, taking the default.');
-  if (!install('-r', requirements))
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements];
+  // Without retries first: a mirror or wheels at hand then answer at once where the network does not.
+  if (!run(python, [...pip, '--retries', '0']) && !run(python, pip))
     throw new Error(
       'The packages of training/requirements.txt do not install. See above, or set PYTHON to a Python that has them.',
     );

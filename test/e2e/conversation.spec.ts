@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
-import { CHROMIUM_FLAGS } from '../../tools/browser.mjs';
+import { launchWith } from './browser.ts';
 import { between, objections } from './curves.ts';
 import { observe, openDemo, type Scene, watchConsole } from './observe.ts';
 import { padded, recordedVoice, samplesOf, writeWav } from './sound.ts';
@@ -23,15 +23,12 @@ writeWav(
 
 test.use({
   permissions: ['microphone'],
-  launchOptions: {
-    args: [
-      ...CHROMIUM_FLAGS,
-      '--autoplay-policy=no-user-gesture-required',
-      '--use-fake-ui-for-media-stream',
-      '--use-fake-device-for-media-stream',
-      `--use-file-for-fake-audio-capture=${MICROPHONE}%noloop`,
-    ],
-  },
+  launchOptions: launchWith(
+    '--autoplay-policy=no-user-gesture-required',
+    '--use-fake-ui-for-media-stream',
+    '--use-fake-device-for-media-stream',
+    `--use-file-for-fake-audio-capture=${MICROPHONE}%noloop`,
+  ),
 });
 
 const serveFiles = (page: Page) =>

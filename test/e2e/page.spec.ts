@@ -1,12 +1,12 @@
 import { expect, test } from '@playwright/test';
-import { CHROMIUM_FLAGS } from '../../tools/browser.mjs';
+import { launchWith } from './browser.ts';
 import { openDemo, watchConsole } from './observe.ts';
 
 // What the demo says when something is wrong, and its ways in. No microphone is there unless a test adds one.
 const AUTOPLAY = '--autoplay-policy=no-user-gesture-required';
 const INSECURE = '--host-resolver-rules=MAP duologue.test 127.0.0.1';
 
-test.use({ launchOptions: { args: [...CHROMIUM_FLAGS, AUTOPLAY, INSECURE] } });
+test.use({ launchOptions: launchWith(AUTOPLAY, INSECURE) });
 
 const notice = '#notice';
 
@@ -64,34 +64,6 @@ test('an insecure page says that it is not secure', async ({ page, baseURL }) =>
   await page.waitForFunction(() => document.body.dataset.state !== 'loading', undefined, { timeout: 90_000 });
   await expect(page.locator(notice)).toContainText('not secure');
   await expect(page.locator(notice)).toContainText('https://');
-});
-
-test.describe('with a microphone that is refused', () => {
-  test.use({
-    launchOptions: {
-      args: [...CHROMIUM_FLAGS, AUTOPLAY, '--use-fake-device-for-media-stream', '--deny-permission-prompts'],
-    },
-  });
-  test('the page says how to allow it', async ({ page }) => {
-    await openDemo(page);
-    await page.locator('#use-microphones').click();
-    await expect(page.locator(notice)).toContainText('not to give this page the microphone');
-    await expect(page.locator(notice)).toContainText('Allow the microphone');
-  });
-});
-
-test.describe('without WebGPU', () => {
-  test.use({
-    launchOptions: { args: ['--headless=new', '--no-sandbox', '--disable-features=WebGPU', AUTOPLAY] },
-  });
-  test('the networks run as WebAssembly, and the page says why', async ({ page }) => {
-    await openDemo(page);
-    expect(await page.evaluate(() => window.duologue!.info)).toMatchObject({
-      backend: 'wasm',
-      reason: expect.stringContaining('WebGPU'),
-    });
-    await expect(page.locator('#backend')).toContainText('WebGPU');
-  });
 });
 
 test('the sample plays, both speak in it, and it can be stopped', async ({ page }) => {
