@@ -8,6 +8,7 @@ export default defineConfig({
   testDir: 'test/e2e',
   outputDir: 'test-results',
   timeout: 180_000,
+  expect: { timeout: 20_000 },
   workers: 1,
   reporter: 'list',
   use: {

@@ -1,56 +1,8 @@
-import { playwright } from '@vitest/browser-playwright';
-import { defineConfig } from 'vitest/config';
-import { browserPath, CHROMIUM_FLAGS } from './tools/browser.mjs';
+import { defineConfig } from 'vite';
 
-/** A fresh object per project: vitest writes into it. */
-const browser = () => ({
-  enabled: true,
-  ui: false,
-  screenshotFailures: false,
-  headless: false, // the headless shell has no WebGPU; `--headless=new` in the flags does
-  provider: playwright({ launchOptions: { executablePath: browserPath(), args: [...CHROMIUM_FLAGS] } }),
-  instances: [{ browser: 'chromium' as const }],
-});
-
-const ISOLATION = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-};
-
-declare module 'vitest' {
-  interface ProvidedContext {
-    isolated: boolean;
-  }
-}
-
+/** The demo: `vite` serves it, `vite build` makes it. The npm package has vite.lib.config.ts, tests vitest.config.ts. */
 export default defineConfig({
   base: './',
   worker: { format: 'es' },
   build: { target: 'esnext', chunkSizeWarningLimit: 1500 },
-  test: {
-    projects: [
-      { extends: true, test: { name: 'node', include: ['test/node/**/*.test.ts'] } },
-      {
-        extends: true,
-        test: {
-          name: 'browser',
-          include: ['test/browser/**/*.test.ts'],
-          browser: browser(),
-          provide: { isolated: false },
-        },
-      },
-      {
-        // The same streams again on a cross-origin isolated page, which has shared memory.
-        extends: true,
-        server: { headers: ISOLATION },
-        test: {
-          name: 'isolated',
-          include: ['test/browser/{rpc,capture}.test.ts'],
-          browser: browser(),
-          provide: { isolated: true },
-        },
-      },
-      { extends: true, test: { name: 'bench', include: ['test/bench/**/*.bench.ts'], browser: browser() } },
-    ],
-  },
 });

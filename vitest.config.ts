@@ -1,0 +1,57 @@
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig, mergeConfig } from 'vitest/config';
+import { browserPath, CHROMIUM_FLAGS } from './tools/browser.mjs';
+import demo from './vite.config.ts';
+
+/** A fresh object per project: vitest writes into it. */
+const browser = () => ({
+  enabled: true,
+  ui: false,
+  screenshotFailures: false,
+  headless: false, // the headless shell has no WebGPU; `--headless=new` in the flags does
+  provider: playwright({ launchOptions: { executablePath: browserPath(), args: [...CHROMIUM_FLAGS] } }),
+  instances: [{ browser: 'chromium' as const }],
+});
+
+const ISOLATION = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    isolated: boolean;
+  }
+}
+
+export default mergeConfig(
+  demo,
+  defineConfig({
+    test: {
+      projects: [
+        { extends: true, test: { name: 'node', include: ['test/node/**/*.test.ts'] } },
+        {
+          extends: true,
+          test: {
+            name: 'browser',
+            include: ['test/browser/**/*.test.ts'],
+            browser: browser(),
+            provide: { isolated: false },
+          },
+        },
+        {
+          // The same streams again on a cross-origin isolated page, which has shared memory.
+          extends: true,
+          server: { headers: ISOLATION },
+          test: {
+            name: 'isolated',
+            include: ['test/browser/{rpc,capture}.test.ts'],
+            browser: browser(),
+            provide: { isolated: true },
+          },
+        },
+        { extends: true, test: { name: 'bench', include: ['test/bench/**/*.bench.ts'], browser: browser() } },
+      ],
+    },
+  }),
+);
