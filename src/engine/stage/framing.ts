@@ -8,22 +8,22 @@ export type Placement = {
 };
 
 const FIELD_OF_VIEW_DEG = 30;
-const SHOULDERS_M = 0.56;
-const OVER_HEAD_M = 0.25;
-const UNDER_HIPS_M = 0.02;
+const SHOULDERS_M = 0.58;
+const OVER_HEAD_M = 0.23;
+const OVER_HIPS_M = 0.1;
 
 /** The placement for a picture of this width over height: on an upright phone they stand closer, seen a bit aslant. */
 export function placementFor(aspect: number): Placement {
   const upright = MathUtils.clamp((1.25 - aspect) / 0.7, 0, 1);
   return {
-    separationM: MathUtils.lerp(1.08, 0.84, upright),
+    separationM: MathUtils.lerp(1, 0.8, upright),
     openRad: MathUtils.degToRad(MathUtils.lerp(52, 50, upright)),
     cameraYawRad: MathUtils.degToRad(MathUtils.lerp(-4, -3, upright)),
   };
 }
 
 /**
- * Sets the camera so that both people are in the picture from above the head to the hips at any aspect ratio; what
+ * Sets the camera so that both people are in the picture from above the head to the waist at any aspect ratio; what
  * height is left over in an upright picture goes mostly below them.
  */
 export function frameInto(
@@ -34,7 +34,7 @@ export function frameInto(
   hipHeightM: number,
 ): void {
   const top = eyeHeightM + OVER_HEAD_M;
-  const bottom = hipHeightM - UNDER_HIPS_M;
+  const bottom = hipHeightM + OVER_HIPS_M;
   const width = placement.separationM * Math.cos(placement.cameraYawRad) + SHOULDERS_M;
   const height = top - bottom;
   const slope = Math.tan(MathUtils.degToRad(FIELD_OF_VIEW_DEG / 2));
