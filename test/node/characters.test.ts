@@ -88,13 +88,13 @@ describe.each(people)('$name', (person) => {
     else expect(Math.abs(side(1) / side(-1) - 1)).toBeLessThan(0.1);
   });
 
-  const after = (v: FaceVertex, names: readonly ShapeName[]) =>
+  const shaped = (v: FaceVertex, names: readonly ShapeName[]) =>
     names.reduce<Vec>((q, name) => add(q, shapes[name](v)), v.q);
   const lips = (sign: 1 | -1) =>
     face.vertices.filter((v) => v.mouth?.t === 0 && Math.sign(v.mouth.side) === sign && Math.abs(v.q[0]) < 2);
   const gap = (...names: ShapeName[]) => {
     const mean = (sign: 1 | -1) => {
-      const ys = lips(sign).map((v) => after(v, names)[1]);
+      const ys = lips(sign).map((v) => shaped(v, names)[1]);
       return ys.reduce((a, b) => a + b, 0) / ys.length;
     };
     return mean(1) - mean(-1);
@@ -110,8 +110,8 @@ describe.each(people)('$name', (person) => {
     for (const side of [1, -1] as const) {
       const name = side === 1 ? 'eyeBlinkLeft' : 'eyeBlinkRight';
       const edge = face.vertices.filter((v) => v.eye?.side === side && v.eye.d === 0);
-      const upper = edge.filter((v) => v.eye!.upper > 0.5).map((v) => after(v, [name])[1]);
-      const lower = edge.filter((v) => v.eye!.upper < -0.5).map((v) => after(v, [name])[1]);
+      const upper = edge.filter((v) => v.eye!.upper > 0.5).map((v) => shaped(v, [name])[1]);
+      const lower = edge.filter((v) => v.eye!.upper < -0.5).map((v) => shaped(v, [name])[1]);
       expect(Math.max(...upper)).toBeLessThan(Math.max(...lower) + 0.05);
     }
   });

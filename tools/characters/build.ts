@@ -5,12 +5,12 @@ import { buildHair } from './hair.ts';
 import { buildHand } from './hands.ts';
 import { mirror } from './limbs.ts';
 import { colour } from './math.ts';
-import { append, type Mesh, normalsOf } from './mesh.ts';
+import { append, type Mesh, normalsOf, weldNormals } from './mesh.ts';
 import type { Person } from './people.ts';
 import { SHAPE_NAMES } from './shapes.ts';
 import { skeletonOf } from './skeleton.ts';
 import { headField } from './skull.ts';
-import { encode, eyePixel, png } from './texture.ts';
+import { clothPixel, encode, eyePixel, png, skinPixel } from './texture.ts';
 import { buildTop, sleeveEnd } from './top.ts';
 import { buildShoes, buildTrousers } from './trousers.ts';
 import { springExtension, vrmExtension } from './vrm.ts';
@@ -21,7 +21,7 @@ const plain = (name: string, roughness: number, extra: { [key: string]: Json } =
   ...extra,
 });
 
-const MATERIAL = { skin: 0, mouth: 1, eyes: 2, hair: 3, clothes: 4 } as const;
+const MATERIAL = { skin: 0, mouth: 1, eyes: 2, hair: 3, clothes: 4, cloth: 5 } as const;
 
 /** The whole character as the bytes of a VRM 1.0 file, with its triangle count. */
 export const buildCharacter = (person: Person): { bytes: Uint8Array; triangles: number } => {
@@ -31,14 +31,17 @@ export const buildCharacter = (person: Person): { bytes: Uint8Array; triangles: 
     name,
     mesh,
     material,
-    normals: normalsOf(
-      mesh.vertices.map((v) => v.p),
-      mesh.faces,
+    normals: weldNormals(
+      mesh,
+      normalsOf(
+        mesh.vertices.map((v) => v.p),
+        mesh.faces,
+      ),
     ),
   });
   const hands = buildHand(person, sleeveEnd(person) - 0.03);
   mirror(hands);
-  const clothes = buildTop(person);
+  const { outer, inner: clothes } = buildTop(person);
   append(clothes, buildTrousers(person));
   append(clothes, buildShoes(person));
   const groups: [string, Part[]][] = [
@@ -46,7 +49,7 @@ export const buildCharacter = (person: Person): { bytes: Uint8Array; triangles: 
     ['Body', [part('Body', hands, MATERIAL.skin)]],
     ['Eyes', [part('Eyes', buildEyes(person), MATERIAL.eyes)]],
     ['Hair', [part('Hair', buildHair(person, headField(person)), MATERIAL.hair)]],
-    ['Clothes', [part('Clothes', clothes, MATERIAL.clothes)]],
+    ['Clothes', [part('Clothes', clothes, MATERIAL.clothes), part('Top', outer, MATERIAL.cloth)]],
   ];
 
   const partNodes: { [name: string]: number } = {};
@@ -62,8 +65,12 @@ export const buildCharacter = (person: Person): { bytes: Uint8Array; triangles: 
     };
   });
   const c = person.colours;
-  const eyes = png(256, eyePixel(encode(colour(c.iris)), encode(colour(c.irisDark)), IRIS, person.seed));
-  const image = out.view(eyes);
+  const knit = person.clothes === 'sweater';
+  const images = [
+    ['Eye', png(256, eyePixel(encode(colour(c.iris)), encode(colour(c.irisDark)), IRIS, person.seed))],
+    ['Skin', png(256, skinPixel(person))],
+    ['Cloth', png(128, knit ? clothPixel('knit', 8, 5) : clothPixel('twill', 16, 1.6))],
+  ] as const;
   const bone = (name: string) => index.get(name)! + 1;
   const spring = springExtension(person, bone);
   Object.assign(out.json, {
@@ -78,18 +85,22 @@ export const buildCharacter = (person: Person): { bytes: Uint8Array; triangles: 
     nodes,
     meshes,
     skins: [skin],
-    images: [{ name: 'Eye', bufferView: image, mimeType: 'image/png' }],
-    samplers: [{ magFilter: 9729, minFilter: 9987, wrapS: 33071, wrapT: 33071 }],
-    textures: [{ source: 0, sampler: 0 }],
+    images: images.map(([name, bytes]) => ({ name, bufferView: out.view(bytes), mimeType: 'image/png' })),
+    samplers: [33071, 10497].map((wrap) => ({ magFilter: 9729, minFilter: 9987, wrapS: wrap, wrapT: wrap })),
+    textures: [0, 0, 1].map((sampler, source) => ({ source, sampler })),
     materials: [
-      plain('Skin', 0.72),
+      {
+        name: 'Skin',
+        pbrMetallicRoughness: { baseColorTexture: { index: 1 }, metallicFactor: 0, roughnessFactor: 0.72 },
+      },
       plain('Mouth', 1, { extensions: { KHR_materials_unlit: {} } }),
       {
         name: 'Eyes',
         pbrMetallicRoughness: { baseColorTexture: { index: 0 }, metallicFactor: 0, roughnessFactor: 0.3 },
       },
       plain('Hair', person.hair === 'bob' ? 0.5 : 0.85),
-      plain('Clothes', 0.9),
+      plain('Clothes', 0.9, { doubleSided: true }),
+      plain('Top', 0.95, { doubleSided: true, normalTexture: { index: 2, scale: knit ? 0.8 : 0.4 } }),
     ],
   });
   const triangles = groups

@@ -9,6 +9,7 @@ import type { Field } from './sdf.ts';
 import { moves, SHAPE_NAMES, shapesOf } from './shapes.ts';
 import { faceScale, faceToWorld } from './skeleton.ts';
 import { headField } from './skull.ts';
+import { BLANK, skinPlace } from './texture.ts';
 import { headSkin } from './weights.ts';
 
 /** The field's direction of growth: the surface normal of the head. */
@@ -64,6 +65,7 @@ export const buildFace = (person: Person): Mesh<FaceVertex> => {
     const mean = near.reduce((sum, i) => sum + open[i]!, open[k]!) / (near.length + 1);
     v.p = faceToWorld(person, v.q);
     v.colour = shaded(faceColour(person, v), mean);
+    v.uv = v.part === 'skin' ? skinPlace(v.q) : BLANK;
     v.skin = v.part === 'skin' ? headSkin(v.b) : [['head', 1]];
   }
   return mesh;
@@ -141,6 +143,12 @@ const smoothNormals = (person: Person, mesh: Mesh<FaceVertex>, normals: Vec[]) =
     if (v.part !== 'skin') continue;
     const lid = v.eye ? smooth(0.9, 1.6, v.eye.d) : 1;
     const lips = v.mouth ? smooth(1.6, 2.7, v.mouth.t) : 1;
-    normals[k] = normalize(mixVec(normals[k]!, slope(field, v.q, 0.25), Math.min(lid, lips)));
+    const own = mixVec(normals[k]!, slope(field, v.q, 0.25), Math.min(lid, lips));
+    // Sides of the nose that face backwards would catch rim light that the head hides in truth.
+    normals[k] = normalize([
+      own[0],
+      own[1],
+      own[2] + 0.3 * smooth(6.5, 8, v.q[2]) * smooth(3, 1, Math.abs(v.q[0])),
+    ]);
   }
 };

@@ -14,6 +14,7 @@ const vertex = (q: Vec, part: Part, uv: [number, number] = [0, 0]): FaceVertex =
   colour: [1, 1, 1],
   uv,
   skin: [],
+  ...(part === 'tongue' ? { along: uv[1] } : {}),
 });
 
 /** Grid of vertices from a function of (u, v) in 0…1; faces wind so that u × v points outwards. */
@@ -64,7 +65,7 @@ export const buildTeeth = (person: Person, field: Field): Mesh<FaceVertex> => {
   return mesh;
 };
 
-/** A tapered tongue; `uv[1]` runs from root (0) to tip (1). */
+/** A tapered tongue; `along` runs from root (0) to tip (1). */
 export const buildTongue = (person: Person, field: Field): Mesh<FaceVertex> => {
   const mesh = emptyMesh<FaceVertex>();
   const m = person.face.mouth;

@@ -98,10 +98,11 @@ export const buildHair = (person: Person, field: Field): Mesh => {
   const mesh = emptyMesh();
   const base = colour(person.colours.hair);
   const tip = colour(person.colours.hairTip);
-  const put = (q: Vec, shade: number, uv: [number, number]) =>
+  const skin = colour(person.colours.skin);
+  const put = (q: Vec, shade: number, uv: [number, number], fade = 0) =>
     mesh.vertices.push({
       p: faceToWorld(person, q),
-      colour: mixVec(base, tip, shade),
+      colour: mixVec(mixVec(base, tip, shade), skin, fade),
       uv,
       skin: person.hair === 'bob' ? strandSkin(q) : [['head', 1]],
     }) - 1;
@@ -110,7 +111,7 @@ export const buildHair = (person: Person, field: Field): Mesh => {
   return mesh;
 };
 
-type Put = (q: Vec, shade: number, uv: [number, number]) => number;
+type Put = (q: Vec, shade: number, uv: [number, number], fade?: number) => number;
 
 const buildCap = (person: Person, field: Field, mesh: Mesh, put: Put) => {
   const short = person.hair === 'short';
@@ -135,18 +136,18 @@ const buildCap = (person: Person, field: Field, mesh: Mesh, put: Put) => {
     rings.push(
       round((lon) => {
         const [q, shade] = at(lon, mix(CROWN, hairline(person, lon), t), t);
-        return put(q, shade, [lon, t]);
+        return put(q, shade, [lon, t], short ? 0.45 * smooth(0.84, 1, t) : 0);
       }),
     );
   }
-  for (const [drop, out] of [
-    [-0.12, 0.06],
-    [0.25, -0.3],
+  for (const [drop, out, fade] of [
+    [-0.16, 0.04, 0.8],
+    [0.25, -0.3, 0.8],
   ] as const)
     rings.push(
       round((lon) => {
         const s = surfaceAt(field, { lon, b: hairline(person, lon) + drop });
-        return put(add(s, scale(normalize([s[0], 0, s[2]]), out)), 0, [lon, 1]);
+        return put(add(s, scale(normalize([s[0], 0, s[2]]), out)), 0, [lon, 1], short ? fade : 0);
       }),
     );
   for (let k = 0; k + 1 < rings.length; k++) bridge(mesh, rings[k + 1]!, rings[k]!);

@@ -10,7 +10,14 @@ import { CROWN, eyeCentre, headField, type Place, placeOf, surfaceAt } from './s
 export type Part = 'skin' | 'mouth' | 'upperTeeth' | 'lowerTeeth' | 'tongue' | 'brow' | 'ear';
 
 /** A vertex of the face: `q` is its place in face units; tags say where it sits around an eye or the mouth. */
-export type FaceVertex = Vertex & { q: Vec; part: Part; b: number; eye?: EyeTag; mouth?: MouthTag };
+export type FaceVertex = Vertex & {
+  q: Vec;
+  part: Part;
+  b: number;
+  along?: number;
+  eye?: EyeTag;
+  mouth?: MouthTag;
+};
 
 /** A point of a ring before it becomes a vertex. */
 export type RingPoint = { q: Vec; part: Part; eye?: EyeTag; mouth?: MouthTag };

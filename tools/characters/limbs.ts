@@ -12,7 +12,7 @@ export type Section = {
 };
 
 /** Adds a vertex and returns its index. */
-export const put = (mesh: Mesh, p: Vec, colour: Vec, skin: Skin, uv: [number, number] = [0, 0]) =>
+export const put = (mesh: Mesh, p: Vec, colour: Vec, skin: Skin, uv: [number, number] = [0.01, 0.01]) =>
   mesh.vertices.push({ p, colour, uv, skin } satisfies Vertex) - 1;
 
 /** A point on a squarish oval: `angle` 0 faces +Z and turns towards +X. */

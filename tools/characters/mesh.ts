@@ -39,6 +39,21 @@ export const normalsOf = (positions: readonly Vec[], faces: readonly number[][])
   return out.map(normalize);
 };
 
+/** Makes the normals of vertices at the same place equal, so that seams of the texture do not show. */
+export const weldNormals = (mesh: Mesh, normals: Vec[]) => {
+  const places = new Map<string, number[]>();
+  for (const [k, v] of mesh.vertices.entries()) {
+    const key = v.p.map((x) => Math.round(x * 1e5)).join();
+    places.set(key, [...(places.get(key) ?? []), k]);
+  }
+  for (const same of places.values()) {
+    if (same.length < 2) continue;
+    const mean = normalize(same.reduce((sum, k) => add(sum, normals[k]!), [0, 0, 0] as Vec));
+    for (const k of same) normals[k] = mean;
+  }
+  return normals;
+};
+
 /** Adds the quads between two rings of vertex indices of equal length; `closed` joins last to first. */
 export const bridge = (mesh: Mesh, a: readonly number[], b: readonly number[], closed = true) => {
   const n = a.length;

@@ -206,7 +206,7 @@ export const mouthShapes = (person: Person): Record<string, Shape> => {
     ),
     tongueOut: (v) => {
       if (v.part === 'tongue') {
-        const u = v.uv[1];
+        const u = v.along ?? 0;
         return [0, 0.15 * u - 0.95 * u * u, 3.4 * u];
       }
       if (fixed(v)) return [0, 0, 0];

@@ -8,7 +8,7 @@ export const faceColour = (person: Person, v: FaceVertex): Vec => {
   const f = person.face;
   const [x, y, z] = v.q;
   const ax = Math.abs(x);
-  if (v.part === 'brow') return colour(c.hair);
+  if (v.part === 'brow') return mixVec(mixVec(colour(c.hair), colour(c.hairTip), 0.35), colour(c.skin), 0.1);
   if (v.part === 'tongue') return mixVec(colour('#4a1c1e'), colour('#b0605c'), smooth(0.1, 1, v.uv[1]));
   if (v.part === 'upperTeeth' || v.part === 'lowerTeeth')
     return v.uv[1] > 0.86
@@ -26,7 +26,7 @@ export const faceColour = (person: Person, v: FaceVertex): Vec => {
     const cheek = smooth(-5.6, -7.8, y - 0.36 * Math.max(0, ax - 3)) * smooth(-13.6, -11.5, v.b);
     const lip = bell(Math.hypot(x / 2.8, (y + 5.5) / 0.62), 1);
     const side = smooth(5.4, 6.6, ax) * smooth(-0.5, -3, y) * smooth(-13, -11, v.b);
-    skin = mixVec(skin, scale(colour(c.hair), 1.3), 0.42 * person.beard * clamp(Math.max(cheek, lip, side)));
+    skin = mixVec(skin, scale(colour(c.hair), 1.3), 0.3 * person.beard * clamp(Math.max(cheek, lip, side)));
   }
   if (v.mouth) {
     const t = v.mouth.t;
@@ -48,7 +48,12 @@ export const faceColour = (person: Person, v: FaceVertex): Vec => {
         d < -0.05
           ? mixVec(mixVec(blush, colour('#c9837a'), 0.5), lash, ink * 0.75)
           : mixVec(skin, lash, ink * 0.95);
-    } else if (d < 0.14 && upper > 0.1) skin = mixVec(skin, scale(colour(c.hair), 0.4), 0.75);
+    } else if (d < 0.3 && upper > 0.1)
+      skin = mixVec(
+        skin,
+        scale(colour(c.hair), 0.35),
+        d < 0.14 ? 0.9 : person.lash * smooth(0.05, 0.6, upper),
+      );
   }
   const hole = bell(
     Math.hypot((ax - 0.62 * f.nose.width) / 0.42, (y + 2.4 + 3 * f.nose.length) / 0.34, (z - 9.5) / 0.9),

@@ -60,6 +60,10 @@ export type Person = {
   };
   hair: 'bob' | 'short';
   beard: number;
+  /** How many freckles cross cheeks and nose. */
+  freckles: number;
+  /** Darkness (0…1) of the skin above the upper lashes. */
+  lash: number;
   clothes: 'sweater' | 'overshirt';
 };
 
@@ -69,17 +73,17 @@ export const ada: Person = {
   title: 'Ada',
   seed: 11,
   height: 1.75,
-  head: 0.255,
+  head: 0.266,
   face: {
     cranium: 1,
-    jaw: 0.86,
-    chin: { width: 0.88, forward: 0.1, drop: 0.1 },
-    cheek: 1,
+    jaw: 0.82,
+    chin: { width: 0.82, forward: 0.1, drop: 0.1 },
+    cheek: 0.95,
     brow: { heavy: 0.7 },
     neck: 0.76,
     nose: { width: 0.82, length: 0.98, tip: 0.95, bridge: 0.9 },
-    eye: { x: 3.6, radius: 2.3, width: 1.98, upper: 1.08, lower: 0.88, tilt: 0.14 },
-    mouth: { y: -7.35, width: 2.75, upper: 0.56, lower: 0.8, bow: 1, forward: -0.1, corner: 0.34 },
+    eye: { x: 3.6, radius: 2.3, width: 1.98, upper: 1.12, lower: 0.9, tilt: 0.16 },
+    mouth: { y: -7.35, width: 2.75, upper: 0.6, lower: 0.84, bow: 1, forward: -0.1, corner: 0.34 },
     eyebrow: { thick: 0.72, y: 2.755, arch: 0.45, inner: 1.45, outer: 5.75, tilt: 0 },
     ear: { size: 0.95 },
   },
@@ -106,13 +110,15 @@ export const ada: Person = {
     shirt: '#f1e7d4',
     top: '#3f6f73',
     trim: '#35595d',
-    trousers: '#3b3f4c',
+    trousers: '#49526a',
     shoe: '#e9e2d3',
     sole: '#f7f3ea',
     accent: '#e0a63a',
   },
   hair: 'bob',
   beard: 0,
+  freckles: 54,
+  lash: 0.6,
   clothes: 'sweater',
 };
 
@@ -166,6 +172,8 @@ export const bo: Person = {
   },
   hair: 'short',
   beard: 1,
+  freckles: 0,
+  lash: 0.25,
   clothes: 'overshirt',
 };
 

@@ -69,6 +69,11 @@ for (const who of names) {
     { who: [who], camera: near, morphs: { mouthFunnel: 1 } },
     { who: [who], camera: near, morphs: { tongueOut: 1, jawOpen: 0.4 } },
   ]);
+  SHEETS[`${who}-bust`] = grid(3, 480, 520, [
+    { who: [who], camera: { away: 1.5, look: 0.84 } },
+    { who: [who], camera: { away: 1.5, look: 0.84, turn: 40, tilt: 20 } },
+    { who: [who], camera: { away: 1.5, look: 0.84, turn: 150, tilt: 15 } },
+  ]);
   SHEETS[`${who}-turn`] = grid(
     4,
     360,

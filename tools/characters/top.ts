@@ -1,6 +1,6 @@
 import { at, oval, put, skinRings } from './limbs.ts';
-import { bell, colour, curve, mix, scale, smooth, type Vec } from './math.ts';
-import { append, emptyMesh, type Mesh, relax } from './mesh.ts';
+import { bell, colour, curve, distance, mix, scale, smooth, type Vec } from './math.ts';
+import { emptyMesh, type Mesh, relax } from './mesh.ts';
 import type { Person } from './people.ts';
 import { joints } from './skeleton.ts';
 import { torsoSkin } from './weights.ts';
@@ -29,27 +29,30 @@ type Cut = {
   collarEase: number;
 };
 
-/** What a person wears above the waist. */
-export const buildTop = (person: Person): Mesh => {
+/** What a person wears above the waist: the knit or woven outer layer, and what shows beneath it. */
+export const buildTop = (person: Person): { outer: Mesh; inner: Mesh } => {
   const c = person.colours;
   if (person.clothes === 'sweater')
-    return garment(person, {
-      ease: 0.014,
-      cloth: colour(c.top),
-      trim: colour(c.trim),
-      sleeves: true,
-      hem: -0.05,
-      collar: [
-        [0.006, 0.002, 1],
-        [0.0085, 0.014, 1],
-        [0.006, 0.026, 1],
-        [0, 0.029, 1],
-        [-0.004, 0.02, 0.7],
-        [-0.006, -0.02, 0.5],
-      ],
-      collarEase: 0.004,
-    });
-  const shirt = garment(person, {
+    return {
+      inner: emptyMesh(),
+      outer: garment(person, {
+        ease: 0.014,
+        cloth: colour(c.top),
+        trim: colour(c.trim),
+        sleeves: true,
+        hem: -0.05,
+        collar: [
+          [0.006, 0.002, 1],
+          [0.0085, 0.014, 1],
+          [0.006, 0.026, 1],
+          [0, 0.029, 1],
+          [-0.004, 0.02, 0.7],
+          [-0.006, -0.02, 0.5],
+        ],
+        collarEase: 0.004,
+      }),
+    };
+  const inner = garment(person, {
     ease: 0.006,
     cloth: colour(c.shirt),
     trim: scale(colour(c.shirt), 0.94),
@@ -65,38 +68,35 @@ export const buildTop = (person: Person): Mesh => {
     ],
     collarEase: 0.002,
   });
-  append(
-    shirt,
-    garment(person, {
-      ease: 0.021,
-      cloth: colour(c.top),
-      trim: colour(c.trim),
-      gap: (t) =>
-        curve(
-          [
-            [0, 0.4],
-            [0.3, 0.34],
-            [0.7, 0.3],
-            [0.9, 0.36],
-            [1, 0.62],
-          ],
-          t,
-        ),
-      sleeves: true,
-      hem: -0.075,
-      collar: [
-        [0.002, 0.012, 1],
-        [0.004, 0.026, 1],
-        [0.011, 0.03, 1],
-        [0.02, 0.02, 1],
-        [0.03, -0.006, 1],
-        [0.028, -0.009, 0.8],
-        [0.02, 0, 0.6],
-      ],
-      collarEase: 0.013,
-    }),
-  );
-  return shirt;
+  const outer = garment(person, {
+    ease: 0.021,
+    cloth: colour(c.top),
+    trim: colour(c.trim),
+    gap: (t) =>
+      curve(
+        [
+          [0, 0.4],
+          [0.3, 0.34],
+          [0.7, 0.3],
+          [0.9, 0.36],
+          [1, 0.62],
+        ],
+        t,
+      ),
+    sleeves: true,
+    hem: -0.075,
+    collar: [
+      [0.001, 0.012, 1],
+      [0.003, 0.026, 1],
+      [0.009, 0.031, 1],
+      [0.018, 0.024, 1],
+      [0.03, 0.002, 1],
+      [0.028, -0.001, 0.8],
+      [0.014, 0.014, 0.6],
+    ],
+    collarEase: 0.013,
+  });
+  return { inner, outer };
 };
 
 const garment = (person: Person, cut: Cut): Mesh => {
@@ -127,12 +127,8 @@ const garment = (person: Person, cut: Cut): Mesh => {
   const collarY = j.neckBase[1] + 0.012;
   const angles = (y: number) => {
     const g = cut.gap ? cut.gap(smooth(0, 1, (y - bottom) / (collarY - bottom))) : 0;
-    return Array.from(
-      { length: cut.gap ? COLUMNS + 1 : COLUMNS },
-      (_, c) => g + (c / COLUMNS) * 2 * (Math.PI - g),
-    );
+    return Array.from({ length: COLUMNS + 1 }, (_, c) => g + (c / COLUMNS) * 2 * (Math.PI - g));
   };
-  const uv = (angle: number, y: number): [number, number] => [(angle / Math.PI) * 8, y * 16];
   const rings: number[][] = [];
   for (const [r, y] of heights.entries()) {
     const [wide, front, back, z] = at(table, y) as [number, number, number, number];
@@ -147,7 +143,7 @@ const garment = (person: Person, cut: Cut): Mesh => {
           0.006 * bell((y - s + 0.16) / 0.07, 1) * Math.max(0, Math.cos(angle)) * (0.4 + 0.6 * side);
         const grow = 1 + (fold + bust + rib) / Math.hypot(x, dz);
         const p: Vec = [x * grow, y, z + dz * grow];
-        return put(mesh, p, r < 3 ? trim : cloth, torsoSkin(person, p), uv(angle, y));
+        return put(mesh, p, r < 3 ? trim : cloth, torsoSkin(person, p));
       }),
     );
   }
@@ -167,10 +163,17 @@ const garment = (person: Person, cut: Cut): Mesh => {
         const y =
           mix(s + 0.046, collarY - 0.03 * front * front, t) + lift * Math.abs(Math.sin(angle)) + deep * t;
         const p: Vec = [mix(x0, x1, t), y, mix(last[3] + z0, -0.02 + z1, t)];
-        return put(mesh, p, cloth, torsoSkin(person, p), uv(angle, y + t * 0.05));
+        return put(mesh, p, cloth, torsoSkin(person, p));
       }),
     );
-  const closed = !cut.gap;
+  // Cloth runs along the surface: the pattern's rows count the length of each column.
+  for (let c = 0; c <= COLUMNS; c++) {
+    let along = 0;
+    for (const [r, ring] of rings.entries()) {
+      if (r > 0) along += distance(mesh.vertices[rings[r - 1]![c]!]!.p, mesh.vertices[ring[c]!]!.p);
+      mesh.vertices[ring[c]!]!.uv = [(c / COLUMNS) * 16, along * 16];
+    }
+  }
   const collar = rings[rings.length - 1]!;
   for (const [out, up, tone] of cut.collar) rings.push(rim(mesh, person, collar, out, up, scale(trim, tone)));
   for (const [out, up, tone] of [
@@ -190,10 +193,13 @@ const garment = (person: Person, cut: Cut): Mesh => {
     for (let c = 0; c < COLUMNS; c++) {
       if (hole(r, c)) continue;
       if (cut.frontOnly && r < rings.length - 8 && c > 6 && c < COLUMNS - 7) continue;
-      const n = closed ? (c + 1) % COLUMNS : c + 1;
-      mesh.faces.push([rings[r]![c]!, rings[r]![n]!, rings[r + 1]![n]!, rings[r + 1]![c]!]);
+      mesh.faces.push([rings[r]![c]!, rings[r]![c + 1]!, rings[r + 1]![c + 1]!, rings[r + 1]![c]!]);
     }
-  if (!closed) for (const end of [0, COLUMNS]) placket(mesh, person, rings, end, trim);
+  if (cut.gap)
+    for (const end of [0, COLUMNS]) {
+      placket(mesh, person, rings.slice(0, rings.length - cut.collar.length), end, trim);
+      mesh.faces.push(rings.slice(-cut.collar.length - 1).map((ring) => ring[end]!));
+    }
   if (cut.sleeves)
     for (const side of [1, -1] as const)
       sleeve(mesh, person, cut, (r, c) => rings[row + r]![side === 1 ? c : COLUMNS - c]!, side);
@@ -234,7 +240,7 @@ const placket = (
       const q: Vec = [p[0] * (1 + turn), p[1], p[2] - depth];
       return put(mesh, q, scale(trim, tone), torsoSkin(person, q), uv);
     });
-  const strip = [first, edge(0.002, -0.06, 1), edge(0.012, -0.03, 0.8), edge(0.014, 0.4, 0.5)];
+  const strip = [first, edge(0.002, -0.06, 1), edge(0.012, -0.03, 0.8), edge(0.014, 0.12, 0.5)];
   const from = mesh.faces.length;
   skinRings(mesh, strip, false);
   if (end === 0) for (const f of mesh.faces.slice(from)) f.reverse();

@@ -147,10 +147,10 @@ export const buildShoes = (person: Person): Mesh => {
   const wide = person.body.leg ** 0.4;
   // station along the foot (0 heel … 1 toe): half width, top height, inward shift
   const table = [
-    [0, 0.012, 0.05, 0],
-    [0.03, 0.028, 0.075, 0],
-    [0.1, 0.037, 0.098, 0],
-    [0.22, 0.041, 0.108, 0],
+    [0, 0.014, 0.078, 0],
+    [0.03, 0.029, 0.094, 0],
+    [0.1, 0.038, 0.108, 0],
+    [0.22, 0.041, 0.112, 0],
     [0.36, 0.042, 0.1, 0.001],
     [0.5, 0.046, 0.082, 0.003],
     [0.64, 0.0505, 0.066, 0.004],
@@ -189,7 +189,13 @@ export const buildShoes = (person: Person): Mesh => {
           heel + t * l + (part === 0 ? 0.004 * (t - 0.4) : 0),
         ];
         const tint =
-          part === 0 ? sole : part === 1 ? scale(sole, 0.6) : t < 0.12 ? mixVec(upper, accent, 0.9) : upper;
+          part === 0
+            ? sole
+            : part === 1
+              ? scale(sole, 0.6)
+              : t < 0.05 && v > 0.5
+                ? mixVec(upper, accent, 0.9)
+                : upper;
         return put(mesh, p, tint, legSkin(person, p), [u, t]);
       }),
     );
