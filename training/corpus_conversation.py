@@ -269,22 +269,43 @@ def build(part: str, count: int) -> None:
             print(f"{part}: {index + 1} of {count} streams", flush=True)
 
 
+PIECE, RUN_UP = 320, 128
+
+
 @torch.no_grad()
-def encode(encoder_path: str, name: str, batch: int = 4) -> None:
-    """Run an encoder over all streams: tokens f16 [2, n, 256], token of tick n laid on frame n - look-ahead."""
+def encode_stream(encoder: torch.nn.Module, mel: np.ndarray) -> np.ndarray:
+    """Tokens f16 [2, n, 256] of mel [2, ticks, 2, 80], token of tick n laid on frame n - look-ahead.
+
+    Long streams go through in pieces of PIECE ticks that start RUN_UP ticks early, which is three times as fast as one
+    dense attention and differs by less than bf16 does.
+    """
+    rows = torch.from_numpy(mel.astype(np.float32))
+    ticks = rows.shape[1]
+    starts = list(range(PIECE, ticks, PIECE))
+    out = []
+    with torch.autocast("cpu", torch.bfloat16):
+        out.append(encoder(rows[:, :PIECE])["token"])
+        full = [s for s in starts if s + PIECE <= ticks]
+        if full:
+            token = encoder(torch.cat([rows[:, s - RUN_UP : s + PIECE] for s in full]))["token"][:, RUN_UP:]
+            out += token.split(2)
+        if len(full) < len(starts):
+            out.append(encoder(rows[:, starts[-1] - RUN_UP :])["token"][:, RUN_UP:])
+    return torch.cat(out, 1)[:, LOOKAHEAD:].to(torch.float16).numpy()
+
+
+def encode(encoder_path: str, name: str) -> None:
+    """Run an encoder over all streams that have no tokens of this name yet."""
     from speech_encoder import load_encoder
 
     encoder = load_encoder(encoder_path)
     target = folder() / name
     target.mkdir(exist_ok=True)
     paths = sorted(folder().glob("*.npz"))
-    for first in range(0, len(paths), batch):
-        group = paths[first : first + batch]
-        mel = np.concatenate([np.load(path)["mel"] for path in group]).astype(np.float32)
-        with torch.autocast("cpu", torch.bfloat16):
-            token = encoder(torch.from_numpy(mel))["token"][:, LOOKAHEAD:]
-        for path, own in zip(group, token.float().numpy().reshape(len(group), 2, FRAMES, -1), strict=True):
-            np.save(target / f"{path.stem}.npy", own.astype(np.float16))
+    for path in paths:
+        if not (target / f"{path.stem}.npy").exists():
+            with np.load(path) as file:
+                np.save(target / f"{path.stem}.npy", encode_stream(encoder, file["mel"]))
     print(f"{len(paths)} streams encoded to {target}")
 
 
@@ -308,10 +329,11 @@ def main() -> None:
     parser.add_argument("--val", type=int, default=16)
     parser.add_argument("--encoder", help="checkpoint or .safetensors; default: the newest training run")
     parser.add_argument("--tokens", default="tokens", help="name of the token set")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tokens-only", action="store_true")
     parser.add_argument("--streams-only", action="store_true")
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(options.threads)
     if not options.tokens_only:
         build("val", options.val)
         build("train", options.streams)

@@ -110,9 +110,9 @@ CLOSED_JAW_SHARE, CLOSED_JAW_LIMIT = 0.28, 0.09
 # mouthClose that just shuts the ICT lips = jawOpen * first - press * second + third (a fit on the mesh, jaw 0..0.12).
 SHUT = (0.76, 0.065, 0.022)
 
-RAMP_S = 0.050  # lips travel from open to closed, or back
+RAMP_S = 0.045  # lips travel from open to closed, or back
 EARLY_S, RELEASE_S = 0.008, 0.016  # closed just before the sound says so; a stop's burst already opens the lips
-VOWEL_INSET_S = 0.052  # beside an open vowel the closure stays this far inside the consonant
+VOWEL_INSET_S = 0.058  # beside an open vowel the closure stays this far inside the consonant
 SHORTEST_CLOSURE_S = 0.036  # one motion frame always falls into it
 STRAY_S = 0.036  # as far as a closure may reach into the neighbours of a very short consonant
 ONSET_LEAD_S = 0.085  # the mouth opens before the sound by what the look-ahead of 2 frames can know
@@ -223,8 +223,9 @@ def closure_span(start: float, end: float, vowel_end: float, vowel_start: float)
     early, release = start - EARLY_S, end - RELEASE_S
     a, b = max(early, vowel_end + VOWEL_INSET_S), min(release, vowel_start - VOWEL_INSET_S)
     if b - a < SHORTEST_CLOSURE_S:
+        # Between two vowels there is no room for both: the lips close on time and open early.
         half = SHORTEST_CLOSURE_S / 2
-        middle = (a + b) / 2 if (a > early) == (b < release) else b - half if b < release else a + half
+        middle = b - half if b < release else a + half if a > early else (a + b) / 2
         earliest, latest = start - STRAY_S + half, end + STRAY_S - half
         middle = min(max(middle, earliest), max(latest, earliest))
         a, b = middle - half, middle + half

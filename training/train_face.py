@@ -93,8 +93,11 @@ def face_loss(
 class Windows:
     """Random windows of the corpus: one person's face with both persons' tokens."""
 
-    def __init__(self, part: str, tokens: str, frames: int, seed: int):
+    def __init__(self, part: str, tokens: str, frames: int, seed: int, token_noise: float = 0.0):
+        """`token_noise` is the largest spread of the noise added to a window's tokens: on talkers that the encoder
+        was not trained on its tokens are less certain than on those of the corpus."""
         self.data = load_part(part, tokens)
+        self.token_noise = token_noise
         self.frames, self.random = frames, np.random.default_rng(seed)
         self.speech = np.pad(np.cumsum(self.data["phone"] != 0, axis=-1), ((0, 0), (0, 0), (1, 0)))
         bilabial = np.isin(self.data["phone"], BILABIALS)
@@ -126,7 +129,11 @@ class Windows:
         for s, p, k in (self.pick() for _ in range(count)):
             t, d = slice(k, k + self.frames), self.data
             rows[0].append(d["face"][s, p, t].astype(np.float32))
-            rows[1].append(np.concatenate([d["token"][s, p, t], d["token"][s, 1 - p, t]], -1).astype(np.float32))
+            audio = np.concatenate([d["token"][s, p, t], d["token"][s, 1 - p, t]], -1).astype(np.float32)
+            if self.token_noise:
+                spread = np.float32(self.random.uniform(0, self.token_noise))
+                audio += spread * self.random.standard_normal(audio.shape, np.float32)
+            rows[1].append(audio)
             ids = (d["style"][s, p, t], d["style"][s, 1 - p, t], d["facing"][s, p, t], d["emotion"][s, p, t])
             for row, values in zip(rows[2:6], ids, strict=True):
                 row.append(values.astype(np.int64))
@@ -189,7 +196,7 @@ def train(config: dict, folder: Path) -> None:
     torch.set_num_threads(config["threads"])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = Face(FaceConfig(**config["model"])).to(device)
-    windows = Windows("train", config["tokens"], config["frames"], config["seed"])
+    windows = Windows("train", config["tokens"], config["frames"], config["seed"], config["token_noise"])
     validation = Windows("val", config["tokens"], config["frames"], 0)
     mean, std = windows.statistics()
     model.mean.copy_(mean)
