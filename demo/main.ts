@@ -179,10 +179,17 @@ function watchFiles(duo: Duologue) {
     open(Boolean(files.hidden));
     if (!files.hidden) inputs[0]!.focus();
   };
-  files.querySelector<HTMLButtonElement>('[data-close]')!.onclick = () => {
+  const close = () => {
     open(false);
     ways[2]!.focus();
   };
+  files.querySelector<HTMLButtonElement>('[data-close]')!.onclick = close;
+  window.addEventListener('keydown', ({ key }) => {
+    if (key !== 'Escape') return;
+    if (document.body.dataset.problem && document.body.dataset.state !== 'error') hideProblem();
+    else if (!files.hidden) close();
+    else stopPlaying?.();
+  });
   files.onsubmit = (event) => {
     event.preventDefault();
     void playFiles(inputs.map(({ files }) => files?.[0]));
