@@ -1,4 +1,4 @@
-// Runs a Python program of `training/`: `node tools/python.mjs training/evaluate.py …`. Takes $PYTHON, or the
+// Runs a Python program of `training/`: `node tools/python.mjs training/evaluate.py …`, or `-m MODULE …`. Takes $PYTHON, or the
 // repository's own .venv, which is made from training/requirements.txt when it is missing or out of date.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -38,7 +38,7 @@ try {
   const from = process.env.npm_lifecycle_script?.includes('tools/python.mjs')
     ? process.env.INIT_CWD
     : undefined;
-  const { status, error } = spawnSync(python, [join(root, program), ...args], {
+  const { status, error } = spawnSync(python, [program === '-m' ? program : join(root, program), ...args], {
     stdio: 'inherit',
     cwd: from,
   });
