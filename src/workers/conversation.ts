@@ -7,7 +7,10 @@ import type { WorkerStats } from './motion.protocol.ts';
 import { Recent } from './recent.ts';
 import { openReader, openWriter, type StreamEnd, type StreamReader, type StreamWriter } from './stream.ts';
 
-/** Ticks of backlog (2 s) beyond which the oldest are left out: a slow machine must not fall ever further behind. */
+/** Ticks of backlog (a third of a second) beyond which faces are left out: hearing alone costs a fraction, so it catches up. */
+const LISTEN_BACKLOG = 10;
+
+/** Ticks of backlog (2 s) beyond which sound is left out too: a slow machine must not fall ever further behind. */
 const MOST_BACKLOG = 60;
 
 /** Tick times kept for the percentiles: ten seconds. */
@@ -66,8 +69,10 @@ export class Conversation {
         this.#generator.skip();
         this.#skippedFrames++;
       } else {
-        const frame = await this.#generator.tick(this.#mel);
+        const listenOnly = this.#voices.waiting > LISTEN_BACKLOG;
+        const frame = await this.#generator.tick(this.#mel, listenOnly);
         if (frame) this.#emit(frame);
+        else if (listenOnly) this.#skippedFrames++;
       }
     }
     this.#sound.close();

@@ -20,7 +20,7 @@ export type BackendInfo = {
 
 /** What one tick gives; the arrays are overwritten by the next tick. */
 export type Tick = {
-  /** [R, 51] ARKit weights 0…1 of frame `tickIndex − lookahead`; undefined while that is negative. */
+  /** [R, 51] ARKit weights 0…1 of frame `tickIndex − lookahead`; undefined while that is negative, or when only listening. */
   readonly face: Float32Array | undefined;
   /** [R, 40] phone probabilities of the same frame. */
   readonly phones: Float32Array;
@@ -31,8 +31,11 @@ export type Tick = {
 /** Runs the networks of one conversation, one tick (1/30 s) at a time; owns all carried state. */
 export interface Backend {
   readonly info: BackendInfo;
-  /** Takes the tick's log-mel rows [R, 2, 80] and returns the frame that became complete. */
-  tick(mel: Float32Array): Promise<Tick>;
+  /**
+   * Takes the tick's log-mel rows [R, 2, 80] and returns the frame that became complete. With `listenOnly` the encoder
+   * hears them and no face is made: a machine that fell behind catches up without losing the thread.
+   */
+  tick(mel: Float32Array, listenOnly?: boolean): Promise<Tick>;
   /** Changes the conditions from the next tick on. */
   setConditions(conditions: Conditions): Promise<void>;
   /** Forgets the conversation: state, rings and frame count start again. */

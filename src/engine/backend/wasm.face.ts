@@ -83,10 +83,11 @@ export class WasmFace {
   }
 
   /** One frame: tokens [R, C] of both persons in, ARKit weights [R, 51] out (overwritten by the next call). */
-  async sample(token: Float32Array, frameIndex: number, onStep?: OnStep): Promise<Float32Array> {
+  async sample(token: Float32Array, onStep?: OnStep): Promise<Float32Array> {
     const { channels, layers } = this.#models.face;
     const { mean, std } = this.#models;
     this.#pairTokens(token);
+    const frameIndex = this.#ring.frames;
     const x = this.#x;
     for (let at = 0; at < x.length; at++)
       x[at] = normal(at % channels, Math.floor(at / channels), frameIndex, 0, this.#seed);

@@ -42,10 +42,10 @@ export class WasmBackend implements Backend {
     return this.#face.setConditions(conditions);
   }
 
-  async tick(mel: Float32Array): Promise<Tick> {
+  async tick(mel: Float32Array, listenOnly = false): Promise<Tick> {
     const { token, phones, voicing } = await this.#encoder.step(mel);
     const frameIndex = this.#ticks++ - this.#lookahead;
-    const face = frameIndex < 0 ? undefined : await this.#face.sample(token, frameIndex);
+    const face = frameIndex < 0 || listenOnly ? undefined : await this.#face.sample(token);
     return { face, phones, voicing };
   }
 

@@ -31,6 +31,7 @@ export class WebgpuBackend implements Backend {
   readonly #facePlans: readonly Plan[];
   #conditionsChanged = true;
   #ticks = 0;
+  #faces = 0;
 
   private constructor(gpu: Gpu, models: Models, options: BackendOptions, reason: string) {
     const { device, adapterName } = gpu;
@@ -86,7 +87,7 @@ export class WebgpuBackend implements Backend {
     this.#conditionsChanged = true;
   }
 
-  async tick(mel: Float32Array): Promise<Tick> {
+  async tick(mel: Float32Array, listenOnly = false): Promise<Tick> {
     const { device } = this.#gpu;
     const { encoder, face } = this;
     const frameIndex = this.#ticks - this.#models.encoder.lookahead;
@@ -96,8 +97,9 @@ export class WebgpuBackend implements Backend {
     const commands = device.createCommandEncoder();
     const pass = commands.beginComputePass();
     encoder.plan.encode(pass);
-    if (frameIndex >= 0) {
-      this.#faceClock[0] = frameIndex;
+    const makesFace = frameIndex >= 0 && !listenOnly;
+    if (makesFace) {
+      this.#faceClock[0] = this.#faces++;
       upload(device, face.clock, this.#faceClock);
       if (this.#conditionsChanged) face.conditions.encode(pass);
       this.#conditionsChanged = false;
@@ -109,12 +111,13 @@ export class WebgpuBackend implements Backend {
     const [x, phones, voicing] = await this.#readBack.read();
     softmaxRows(phones, phones.length / ROWS);
     for (let r = 0; r < ROWS; r++) voicing[r] = 1 / (1 + Math.exp(-voicing[r]));
-    return { face: frameIndex < 0 ? undefined : this.#denormalise(x), phones, voicing };
+    return { face: makesFace ? this.#denormalise(x) : undefined, phones, voicing };
   }
 
   reset() {
     const { device } = this.#gpu;
     this.#ticks = 0;
+    this.#faces = 0;
     upload(device, this.encoder.melTail, this.#silence);
     for (const tail of this.encoder.tails) upload(device, tail, new Float32Array(tail.byteLength / 4));
   }

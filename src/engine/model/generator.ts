@@ -32,10 +32,13 @@ export class Generator {
     return this.#ticks;
   }
 
-  /** Takes the log-mel rows [R, 2, 80] of the next tick; gives the frame that became complete, if any. */
-  async tick(mel: Float32Array): Promise<GeneratedFrame | undefined> {
+  /**
+   * Takes the log-mel rows [R, 2, 80] of the next tick; gives the frame that became complete, if any. With `listenOnly`
+   * there is none, later ones keep their time.
+   */
+  async tick(mel: Float32Array, listenOnly = false): Promise<GeneratedFrame | undefined> {
     const begin = performance.now();
-    const { face, phones, voicing } = await this.#backend.tick(mel);
+    const { face, phones, voicing } = await this.#backend.tick(mel, listenOnly);
     const frameIndex = this.#ticks++ - this.#lookahead;
     return face && { frameIndex, face, phones, voicing, tickMs: performance.now() - begin };
   }

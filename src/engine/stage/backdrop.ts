@@ -132,8 +132,8 @@ export function makeBackdrop(): Backdrop {
  * a rim light behind each shoulder.
  */
 function lights(): Object3D[] {
-  const sky = new HemisphereLight(0xdfe4f5, 0x7d6a66, 1.5);
-  const key = new DirectionalLight(0xfff0dd, 2.7);
+  const sky = new HemisphereLight(0xdfe4f5, 0x7d6a66, 1.15);
+  const key = new DirectionalLight(0xfff0dd, 3.1);
   key.position.set(0.35, 2.9, 3);
   const fill = new DirectionalLight(0xc3d0f2, 0.55);
   fill.position.set(-2.6, 1.6, 2.4);

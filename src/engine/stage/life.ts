@@ -24,6 +24,9 @@ export type LifePose = {
   /** Small drift of each arm, −1…1. */
   armLeft: number;
   armRight: number;
+  /** How far each forearm has come up to accompany speech, 0…1. */
+  liftLeft: number;
+  liftRight: number;
 };
 
 /** What a person can sense this instant. */
@@ -69,6 +72,8 @@ export class Life {
     hipForwardM: 0,
     armLeft: 0,
     armRight: 0,
+    liftLeft: 0,
+    liftRight: 0,
   };
   readonly #random: () => number;
   readonly #seed: number;
@@ -98,6 +103,8 @@ export class Life {
   #shiftToM = 0;
   #shiftStartS = 0;
   #shiftNextS: number;
+  #lift = 0;
+  readonly #rightHanded: boolean;
 
   /** `seed` makes the person: two people get two seeds. */
   constructor(seed: number) {
@@ -110,6 +117,7 @@ export class Life {
     this.#breathS = this.#drawBreath();
     this.#shiftNextS = this.#timeS + WEIGHT_SHIFT_S * this.#random();
     this.#tiltUntilS = this.#timeS + 4 * this.#random();
+    this.#rightHanded = this.#random() < 0.88;
   }
 
   /** How much the person is speaking, 0…1, as seen on the own mouth: smooth, and in time with the lips. */
@@ -135,6 +143,7 @@ export class Life {
     this.#moveHead(deltaS, around);
     this.#breathe(deltaS);
     this.#sway();
+    this.#accompany(deltaS);
   }
 
   #listenToSelf(deltaS: number, face: Float32Array, offset: number) {
@@ -243,6 +252,18 @@ export class Life {
     const phase = this.#breathPhase;
     const lungs = phase < 0.4 ? smootherstep(phase / 0.4) : 1 - smootherstep((phase - 0.4) / 0.5);
     this.pose.breath = follow(this.pose.breath, lungs * this.#breathDepth, deltaS, 0.12);
+  }
+
+  /** The hands of a speaker do not hang: the better one comes up a little with the talk and beats with its stress. */
+  #accompany(deltaS: number) {
+    const { pose } = this;
+    const wanted =
+      Math.min(1, 2.4 * this.#slowActivity) * (0.65 + 0.35 * drift(this.#seed + 31, this.#timeS, 0.12));
+    this.#lift = follow(this.#lift, wanted, deltaS, wanted > this.#lift ? 0.45 : 0.9);
+    const better = Math.max(0, this.#lift + 0.5 * this.#emphasis);
+    const other = 0.3 * this.#lift;
+    pose.liftLeft = this.#rightHanded ? other : better;
+    pose.liftRight = this.#rightHanded ? better : other;
   }
 
   #sway() {

@@ -70,8 +70,10 @@ export class Pose {
     this.#turn('rightShoulder', 0, 0, -lift);
     this.#turn('leftUpperArm', 0.03 * life.armLeft, 0.025 * life.armLeft, -lift + 0.012 * life.armLeft);
     this.#turn('rightUpperArm', 0.03 * life.armRight, -0.025 * life.armRight, lift - 0.012 * life.armRight);
-    this.#turn('leftLowerArm', 0, -0.05 * life.armLeft, 0);
-    this.#turn('rightLowerArm', 0, 0.05 * life.armRight, 0);
+    this.#turn('leftLowerArm', 0.25 * life.liftLeft, -0.05 * life.armLeft - 0.75 * life.liftLeft, 0);
+    this.#turn('rightLowerArm', 0.25 * life.liftRight, 0.05 * life.armRight + 0.75 * life.liftRight, 0);
+    this.#turn('leftHand', 0, 0, 0.2 * life.liftLeft);
+    this.#turn('rightHand', 0, 0, -0.2 * life.liftRight);
 
     // The chest's breathing must not nod the head: the neck takes it back.
     const neck = 0.4;
