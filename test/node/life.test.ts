@@ -145,6 +145,14 @@ describe('life', () => {
     expect(variation(intervals(nods))).toBeGreaterThan(0.25);
   });
 
+  test('brings a hand up to speak and lets it hang afterwards', () => {
+    const moments = live({ seconds: 30, face: (face, timeS) => speak(face, Math.min(timeS, 14.9)) });
+    const lift = (fromS: number, toS: number) =>
+      mean(moments.filter((m) => m.timeS >= fromS && m.timeS < toS).map((m) => m.liftLeft + m.liftRight));
+    expect(lift(3, 15)).toBeGreaterThan(0.3);
+    expect(lift(22, 30)).toBeLessThan(0.1);
+  });
+
   test('breathes 12 to 18 times a minute, each breath a little different', () => {
     const breaths = rises(live({ seconds: 240 }), ({ breath }) => breath, 0.4);
     expect(breaths.length / 4).toBeGreaterThan(11.5);
