@@ -25,6 +25,7 @@ export class Conversation {
   readonly #block = new Float32Array(MOTION_BLOCK);
   readonly #soundBlock: Float32Array;
   readonly #tickMs = new Recent(KEPT_TICKS);
+  readonly #pong = new MessageChannel();
   #generator: Generator;
   #voices: Voices;
   #frames = 0;
@@ -73,10 +74,12 @@ export class Conversation {
         const frame = await this.#generator.tick(this.#mel, listenOnly);
         if (frame) this.#emit(frame);
         else if (listenOnly) this.#skippedFrames++;
+        await this.#turn();
       }
     }
     this.#sound.close();
     this.#motion.close();
+    this.#pong.port1.close();
     this.#finish?.();
   }
 
@@ -96,6 +99,14 @@ export class Conversation {
     this.#running = false;
     return new Promise((resolve) => {
       this.#finish = resolve;
+    });
+  }
+
+  /** Lets messages in: WebAssembly answers without leaving the task, so sound and verbs would wait while there is a backlog. */
+  #turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#pong.port1.onmessage = () => resolve();
+      this.#pong.port2.postMessage(null);
     });
   }
 
