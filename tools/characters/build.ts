@@ -98,7 +98,7 @@ export const buildCharacter = (person: Person): { bytes: Uint8Array; triangles: 
         name: 'Eyes',
         pbrMetallicRoughness: { baseColorTexture: { index: 0 }, metallicFactor: 0, roughnessFactor: 0.3 },
       },
-      plain('Hair', person.hair === 'bob' ? 0.5 : 0.85),
+      plain('Hair', person.hair === 'bob' ? 0.62 : 0.85),
       plain('Clothes', 0.9, { doubleSided: true }),
       plain('Top', 0.95, { doubleSided: true, normalTexture: { index: 2, scale: knit ? 0.8 : 0.4 } }),
     ],

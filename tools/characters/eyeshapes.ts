@@ -29,6 +29,7 @@ export const eyeShapes = (person: Person): Record<string, Shape> => {
       low: (edge: number, lateral: number) => number,
       sideways = 0,
       lift = 0,
+      depth = 1,
     ): Shape =>
     (v) => {
       if (v.eye?.side !== 1) return STILL;
@@ -38,7 +39,8 @@ export const eyeShapes = (person: Person): Record<string, Shape> => {
       if (w === 0) return STILL;
       const dy = w * (upper > 0 ? up(edge, lateral) : low(edge, lateral));
       const dx = sideways * w * (1 - Math.min(1, Math.abs(lateral / f.eye.width)) ** 4);
-      return slide(e, v.q, dx, dy, lift * w * (upper > 0 ? 1 : 0));
+      const [sx, sy, sz] = slide(e, v.q, dx, dy, lift * w * (upper > 0 ? 1 : 0));
+      return [sx, sy, sz * depth];
     };
   const close = (lateral: number) => closingLine(person, lateral);
   const arch = (lateral: number) => Math.max(0, 1 - (lateral / f.eye.width) ** 2);
@@ -91,8 +93,8 @@ export const eyeShapes = (person: Person): Record<string, Shape> => {
     eyeBlinkLeft: lids(
       (edge, x) => close(x) - edge - 0.05 * arch(x),
       (edge, x) => close(x) - edge,
-      0,
-      0.12,
+      -0.16,
+      0.45,
     ),
     eyeLookDownLeft: lids(
       (edge, x) => (close(x) - edge) * 0.52,
@@ -108,9 +110,13 @@ export const eyeShapes = (person: Person): Record<string, Shape> => {
       () => 0,
       0.22,
     ),
+    // Rising lids give up only part of their depth: added to a blink they must not sink into the eye.
     eyeLookUpLeft: lids(
       (_, x) => 0.38 * arch(x),
       (_, x) => 0.16 * arch(x),
+      0,
+      0,
+      0.4,
     ),
     eyeSquintLeft: lids(
       (_, x) => -0.24 * arch(x),
@@ -119,6 +125,9 @@ export const eyeShapes = (person: Person): Record<string, Shape> => {
     eyeWideLeft: lids(
       (_, x) => 0.46 * arch(x),
       (_, x) => -0.12 * arch(x),
+      0,
+      0,
+      0.4,
     ),
   };
 };

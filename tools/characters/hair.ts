@@ -125,7 +125,7 @@ const buildCap = (person: Person, field: Field, mesh: Mesh, put: Put) => {
     if (!short) return [add(s, scale(n, 0.16 + 0.6 * edge)), 0.3];
     const high = smooth(3, 9.5, s[1]);
     const clump = 1 - noise(scale(s, 1.05));
-    const out = 0.14 + edge * (0.2 + 0.95 * high) + (0.18 + 0.5 * high) * clump * smooth(1.08, 0.9, t);
+    const out = -0.06 + edge * (0.3 + 0.95 * high) + (0.18 + 0.5 * high) * clump * smooth(1.06, 0.88, t);
     return [add(s, scale(n, out)), clump * 1.5 - 0.4];
   };
   const rings: number[][] = [];
@@ -141,7 +141,7 @@ const buildCap = (person: Person, field: Field, mesh: Mesh, put: Put) => {
     );
   }
   for (const [drop, out, fade] of [
-    [-0.16, 0.04, 0.8],
+    [-0.1, -0.12, 0.7],
     [0.25, -0.3, 0.8],
   ] as const)
     rings.push(
@@ -174,7 +174,7 @@ const curtain = (person: Person): Strand[] => {
       fall: LENGTH + 0.9 * (random() - 0.5) + (lon < 1.5 || lon > 4.8 ? 0.4 : 0),
       wide: 2.5 + 0.35 * random(),
       thick: 0.62,
-      lift: 0.62 + 0.42 * under + 0.1 * random(),
+      lift: 0.6 + 0.22 * under + 0.1 * random(),
       curl: 0.16 + 0.08 * random(),
       shade: 0.1 + 0.45 * under + 0.25 * random(),
     });

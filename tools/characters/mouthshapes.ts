@@ -126,19 +126,18 @@ export const mouthShapes = (person: Person): Record<string, Shape> => {
       corner([0.35, 0.3, -0.55], 1.15),
       patch([W + 1, m.y + 0.3, 6.5], 0.9, [0, 0, -0.15]),
     ),
-    mouthPressLeft: (v) => {
-      if (fixed(v)) return [0, 0, 0];
-      const w = leftSide(v.q[0]);
-      const r = red(v);
-      const base = corner([0.06, 0.2, 0.02], 1.2)(v);
-      const u = lip(v, 1) * w;
-      const l = lip(v, -1) * w;
-      return [
-        base[0],
-        base[1] - 0.26 * u * r + 0.34 * l * r + 0.03 * l,
-        base[2] - 0.16 * (u + l) * (1 - 0.6 * r),
-      ];
-    },
+    mouthPressLeft: sum(
+      corner([0.02, 0.2, 0.1], 1.2),
+      (v) => {
+        if (fixed(v)) return [0, 0, 0];
+        const w = leftSide(v.q[0]);
+        const r = red(v);
+        const u = lip(v, 1) * w;
+        const l = lip(v, -1) * w;
+        return [-0.05 * (u + l), -0.26 * u * r + 0.34 * l * r + 0.03 * l, -0.07 * u + 0.1 * l * r - 0.04 * l];
+      },
+      patch([0.9, -9.2, 8], 1.5, [-0.04, 0.24, 0.12]),
+    ),
     mouthPucker: (v) => {
       if (fixed(v)) return [0, 0, 0];
       const w = near(v, 3.4);
@@ -163,7 +162,7 @@ export const mouthShapes = (person: Person): Record<string, Shape> => {
     mouthLeft: shift(1),
     mouthRight: shift(-1),
     mouthRollLower: roll(-1, [0, 0.66, -0.35], [0, 0.16, -0.75]),
-    mouthRollUpper: roll(1, [0, -0.5, -0.4], [0, 0.02, -0.75]),
+    mouthRollUpper: roll(1, [0, -0.42, -0.5], [0, 0.06, -0.85]),
     mouthShrugLower: sum(
       (v) => {
         if (fixed(v)) return [0, 0, 0];

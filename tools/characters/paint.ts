@@ -13,7 +13,7 @@ export const faceColour = (person: Person, v: FaceVertex): Vec => {
   if (v.part === 'upperTeeth' || v.part === 'lowerTeeth')
     return v.uv[1] > 0.86
       ? colour('#b5686a')
-      : scale(colour('#f4ecdd'), 1 - 0.75 * smooth(0.14, 0.46, Math.abs(v.uv[0] - 0.5)));
+      : scale(colour('#f4ecdd'), 1 - 0.7 * smooth(0.2, 0.5, Math.abs(v.uv[0] - 0.5)));
   if (v.part === 'mouth')
     return mixVec(scale(colour(c.inner), 0.55), [0.012, 0.004, 0.004], smooth(-0.15, -0.7, v.mouth?.t ?? -1));
   let skin = colour(c.skin);
@@ -46,7 +46,7 @@ export const faceColour = (person: Person, v: FaceVertex): Vec => {
       const ink = line * (1 - medial) * (1 - 0.6 * lateral);
       skin =
         d < -0.05
-          ? mixVec(mixVec(blush, colour('#c9837a'), 0.5), lash, ink * 0.75)
+          ? mixVec(scale(mixVec(skin, blush, 0.7), 0.85), lash, ink * 0.75)
           : mixVec(skin, lash, ink * 0.95);
     } else if (d < 0.3 && upper > 0.1)
       skin = mixVec(

@@ -89,9 +89,9 @@ export const ada: Person = {
   },
   body: {
     shoulder: 0.172,
-    chest: 0.128,
-    waist: 0.108,
-    hip: 0.142,
+    chest: 0.123,
+    waist: 0.101,
+    hip: 0.138,
     depth: 0.92,
     belly: 0.094,
     arm: 0.92,
@@ -138,8 +138,8 @@ export const bo: Person = {
     neck: 1.02,
     nose: { width: 1.22, length: 0.96, tip: 1.12, bridge: 1.08 },
     eye: { x: 3.7, radius: 2.2, width: 1.9, upper: 1.05, lower: 0.86, tilt: 0.05 },
-    mouth: { y: -7.3, width: 3.35, upper: 0.8, lower: 1, bow: 0.7, forward: 0.2, corner: 0.3 },
-    eyebrow: { thick: 0.72, y: 2.75, arch: 0.3, inner: 1.35, outer: 5.9, tilt: -0.1 },
+    mouth: { y: -7.3, width: 3.35, upper: 0.8, lower: 1, bow: 0.7, forward: 0.2, corner: 0.38 },
+    eyebrow: { thick: 0.72, y: 2.75, arch: 0.3, inner: 1.35, outer: 5.9, tilt: 0.06 },
     ear: { size: 1.05 },
   },
   body: {

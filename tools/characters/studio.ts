@@ -12,6 +12,8 @@ export type Shot = {
   expression?: string;
   gaze?: readonly [yaw: number, pitch: number];
   pose?: Readonly<Record<string, readonly [number, number, number]>>;
+  /** Seconds for which springs swing before the picture. */
+  settle?: number;
   light?: 'soft' | 'side' | 'flat';
 };
 
@@ -115,6 +117,8 @@ const take = async (shot: Shot, width: number, height: number) => {
       vrm.lookAt.pitch = shot.gaze?.[1] ?? 0;
     }
     vrm.scene.traverse((o) => (o as three.Mesh).morphTargetInfluences?.fill(0));
+    vrm.springBoneManager?.reset();
+    for (let t = 0; t < (shot.settle ?? 0); t += 1 / 60) vrm.update(1 / 60);
     vrm.update(0);
     vrm.scene.traverse((o) => {
       const mesh = o as three.Mesh;

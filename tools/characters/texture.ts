@@ -79,8 +79,9 @@ export const BLANK: [number, number] = [0.01, 0.01];
 
 /** Texture coordinate of a point of the face (face units). */
 export const skinPlace = (q: Vec): [number, number] => {
-  const x = mix(q[0], Math.sign(q[0]) * 9.6, smooth(0.5, -1.5, q[2]));
-  return [clamp(0.5 + x / 20, 0.03, 0.97), clamp((12 - q[1]) / 26, 0.03, 0.97)];
+  // Behind the ears all slides up to the forehead's rows, where nothing but mottling is painted.
+  const y = mix(q[1], 11, smooth(0.5, -1.5, q[2]));
+  return [clamp(0.5 + q[0] / 20, 0.03, 0.97), clamp((12 - y) / 26, 0.03, 0.97)];
 };
 
 /** Fine pattern of the skin, multiplied with the painted colour: mottling, freckles or stubble, lines of the lips (sRGB). */

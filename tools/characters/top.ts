@@ -40,7 +40,7 @@ export const buildTop = (person: Person): { outer: Mesh; inner: Mesh } => {
         cloth: colour(c.top),
         trim: colour(c.trim),
         sleeves: true,
-        hem: -0.05,
+        hem: -0.035,
         collar: [
           [0.006, 0.002, 1],
           [0.0085, 0.014, 1],
@@ -58,7 +58,7 @@ export const buildTop = (person: Person): { outer: Mesh; inner: Mesh } => {
     trim: scale(colour(c.shirt), 0.94),
     sleeves: false,
     frontOnly: true,
-    hem: -0.03,
+    hem: -0.02,
     collar: [
       [0.003, 0.002, 1],
       [0.004, 0.01, 1],
@@ -84,7 +84,7 @@ export const buildTop = (person: Person): { outer: Mesh; inner: Mesh } => {
         t,
       ),
     sleeves: true,
-    hem: -0.075,
+    hem: -0.06,
     collar: [
       [0.001, 0.012, 1],
       [0.003, 0.026, 1],
@@ -192,7 +192,7 @@ const garment = (person: Person, cut: Cut): Mesh => {
   for (let r = 0; r + 1 < rings.length; r++)
     for (let c = 0; c < COLUMNS; c++) {
       if (hole(r, c)) continue;
-      if (cut.frontOnly && r < rings.length - 8 && c > 6 && c < COLUMNS - 7) continue;
+      if (cut.frontOnly && r < rings.length - 7 && c > 6 && c < COLUMNS - 7) continue;
       mesh.faces.push([rings[r]![c]!, rings[r]![c + 1]!, rings[r + 1]![c + 1]!, rings[r + 1]![c]!]);
     }
   if (cut.gap)

@@ -80,7 +80,7 @@ export const buildTrousers = (person: Person): Mesh => {
       const r = curve(width, -y) + grow;
       const fold =
         0.006 * bell((y - ankle - 0.05) / 0.05, 1) * Math.sin(y * 130 + 2 * Math.sin(a)) +
-        0.004 * bell((y - j.kneeY) / 0.06, 1) * Math.sin((y - j.kneeY) * 90 + 1.8 * Math.cos(a));
+        0.0025 * bell((y - j.kneeY) / 0.06, 1) * Math.sin((y - j.kneeY) * 80 + 2.5 * Math.cos(a - 0.6));
       const centre = mix(b.hip * 0.51, j.hipX * 0.97, smooth(crotch, j.kneeY, y));
       const deep = mix(0.108 * b.depth, r * 1.04, t);
       const shin =

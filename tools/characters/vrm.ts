@@ -1,8 +1,10 @@
 import type { Json } from './gltf.ts';
 import { STRAND_JOINTS, STRANDS } from './hair.ts';
+import { sub } from './math.ts';
 import type { Person } from './people.ts';
 import { SHAPE_NAMES, type ShapeName } from './shapes.ts';
-import { FINGERS } from './skeleton.ts';
+import { FINGERS, faceToWorld, skeletonOf } from './skeleton.ts';
+import { eyeCentre } from './skull.ts';
 
 type Weights = Partial<Record<ShapeName, number>>;
 
@@ -113,7 +115,9 @@ export const vrmExtension = (
       index: SHAPE_NAMES.indexOf(name as ShapeName),
       weight: weight!,
     }));
-  const range = { inputMaxValue: 90, outputScale: 10 };
+  const middle = faceToWorld(person, [0, 0, eyeCentre(person, 1)[2]]);
+  const head = skeletonOf(person).find((b) => b.name === 'head')!.p;
+  const eyes = sub(middle, head).map((x) => Math.round(x * 1e5) / 1e5);
   return {
     specVersion: '1.0',
     meta: {
@@ -141,12 +145,12 @@ export const vrmExtension = (
       })),
     },
     lookAt: {
-      offsetFromHeadBone: [0, 0, 0],
+      offsetFromHeadBone: eyes,
       type: 'bone',
-      rangeMapHorizontalInner: { inputMaxValue: 90, outputScale: 32 },
-      rangeMapHorizontalOuter: { inputMaxValue: 90, outputScale: 36 },
-      rangeMapVerticalDown: { inputMaxValue: 90, outputScale: 24 },
-      rangeMapVerticalUp: { ...range, outputScale: 22 },
+      rangeMapHorizontalInner: { inputMaxValue: 35, outputScale: 32 },
+      rangeMapHorizontalOuter: { inputMaxValue: 35, outputScale: 34 },
+      rangeMapVerticalDown: { inputMaxValue: 30, outputScale: 26 },
+      rangeMapVerticalUp: { inputMaxValue: 30, outputScale: 26 },
     },
     expressions: {
       preset: Object.fromEntries(
