@@ -34,6 +34,7 @@ export class Conversation {
   #restarts = 0;
   #running = true;
   #resetAsked = false;
+  #inRun = false;
   #finish: (() => void) | undefined;
 
   constructor(generator: Generator, sound: StreamEnd, contextRateHz: number, motion: StreamEnd) {
@@ -62,25 +63,13 @@ export class Conversation {
 
   /** Generates until `stop`; rejects with what the backend throws, and may be called again after `resume`. */
   async run(): Promise<void> {
-    while (this.#running) {
-      this.#takeReset();
-      while (this.#sound.pull(this.#soundBlock)) this.#voices.pushBlock(this.#soundBlock);
-      if (!this.#voices.pull(this.#mel)) await this.#sound.wait(100);
-      else if (this.#voices.waiting > MOST_BACKLOG) {
-        this.#generator.skip();
-        this.#skippedFrames++;
-      } else {
-        const listenOnly = this.#voices.waiting > LISTEN_BACKLOG;
-        const frame = await this.#generator.tick(this.#mel, listenOnly);
-        if (frame) this.#emit(frame);
-        else if (listenOnly) this.#skippedFrames++;
-        await this.#turn();
-      }
+    this.#inRun = true;
+    try {
+      while (this.#running) await this.#advance();
+    } finally {
+      this.#inRun = false;
+      this.#finish?.();
     }
-    this.#sound.close();
-    this.#motion.close();
-    this.#pong.port1.close();
-    this.#finish?.();
   }
 
   /** Goes on with a new backend, in the same time; what the old one remembered of the talk is gone. */
@@ -94,12 +83,36 @@ export class Conversation {
     this.#resetAsked = true;
   }
 
-  /** Resolves when the tick under way is done. */
-  stop(): Promise<void> {
+  /** Resolves when the tick under way is done and the streams are closed; safe to call twice. */
+  async stop(): Promise<void> {
     this.#running = false;
-    return new Promise((resolve) => {
-      this.#finish = resolve;
-    });
+    if (this.#inRun)
+      await new Promise<void>((resolve) => {
+        this.#finish = resolve;
+      });
+    this.#sound.close();
+    this.#motion.close();
+    this.#pong.port1.close();
+  }
+
+  /** Takes the sound that has arrived and makes one tick of it, or waits for more. */
+  async #advance() {
+    this.#takeReset();
+    while (this.#sound.pull(this.#soundBlock)) this.#voices.pushBlock(this.#soundBlock);
+    if (!this.#voices.pull(this.#mel)) {
+      await this.#sound.wait(100);
+      return;
+    }
+    if (this.#voices.waiting > MOST_BACKLOG) {
+      this.#generator.skip();
+      this.#skippedFrames++;
+      return;
+    }
+    const listenOnly = this.#voices.waiting > LISTEN_BACKLOG;
+    const frame = await this.#generator.tick(this.#mel, listenOnly);
+    if (frame) this.#emit(frame);
+    else if (listenOnly) this.#skippedFrames++;
+    await this.#turn();
   }
 
   /** Lets messages in: WebAssembly answers without leaving the task, so sound and verbs would wait while there is a backlog. */
