@@ -49,7 +49,13 @@ export const buildCharacter = (person: Person): { bytes: Uint8Array; triangles: 
     ['Body', [part('Body', hands, MATERIAL.skin)]],
     ['Eyes', [part('Eyes', buildEyes(person), MATERIAL.eyes)]],
     ['Hair', [part('Hair', buildHair(person, headField(person)), MATERIAL.hair)]],
-    ['Clothes', [part('Clothes', clothes, MATERIAL.clothes), part('Top', outer, MATERIAL.cloth)]],
+    [
+      'Clothes',
+      [
+        part('Clothes', clothes, MATERIAL.clothes),
+        { ...part('Top', outer, MATERIAL.cloth), hasTangents: true },
+      ],
+    ],
   ];
 
   const partNodes: { [name: string]: number } = {};

@@ -6,7 +6,7 @@ import { append, type Mesh, neighbours, normalsOf } from './mesh.ts';
 import { faceColour } from './paint.ts';
 import type { Person } from './people.ts';
 import type { Field } from './sdf.ts';
-import { moves, SHAPE_NAMES, shapesOf } from './shapes.ts';
+import { moves, SHAPE_NAMES, type ShapeName, shapesOf } from './shapes.ts';
 import { faceScale, faceToWorld } from './skeleton.ts';
 import { headField } from './skull.ts';
 import { BLANK, skinPlace } from './texture.ts';
@@ -117,13 +117,20 @@ export const faceParts = (person: Person, skinMaterial: number, mouthMaterial: n
 export const buildMorphs = (person: Person, mesh: Mesh<FaceVertex>, normals: readonly Vec[]): Morph[] => {
   const shapes = shapesOf(person);
   const s = faceScale(person);
-  return SHAPE_NAMES.map((name) => {
-    const deltas = mesh.vertices.map((v) => scale(moves(shapes[name], v), s));
-    const moved = normalsOf(
+  const deltasOf = (name: ShapeName) => mesh.vertices.map((v) => scale(moves(shapes[name], v), s));
+  const normalsAt = (deltas: readonly Vec[]) =>
+    normalsOf(
       mesh.vertices.map((v, k) => add(v.p, deltas[k]!)),
       mesh.faces,
     );
-    const turns = moved.map((n, k) => sub(n, normals[k]!));
+  const open = deltasOf('jawOpen');
+  return SHAPE_NAMES.map((name) => {
+    const deltas = deltasOf(name);
+    // mouthClose corrects an open jaw: its light is right there, not on its own.
+    const isCorrective = name === 'mouthClose';
+    const before = isCorrective ? normalsAt(open) : normals;
+    const after = normalsAt(isCorrective ? deltas.map((d, k) => add(d, open[k]!)) : deltas);
+    const turns = after.map((n, k) => sub(n, before[k]!));
     const vertices = mesh.vertices.flatMap((_, k) =>
       length(deltas[k]!) > 0 || length(turns[k]!) > 0.01 ? [k] : [],
     );

@@ -1,5 +1,5 @@
 import type { Vec } from './math.ts';
-import { type Mesh, triangles } from './mesh.ts';
+import { type Mesh, tangentsOf, triangles } from './mesh.ts';
 import type { Bone } from './skeleton.ts';
 
 /** A JSON value of a glTF file. */
@@ -9,7 +9,14 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 export type Morph = { name: string; vertices: number[]; moves: Vec[]; turns: Vec[] };
 
 /** One drawable: its mesh, normals and material; with morphs it may only share a mesh with others that have the same. */
-export type Part = { name: string; mesh: Mesh; normals: Vec[]; material: number; morphs?: Morph[] };
+export type Part = {
+  name: string;
+  mesh: Mesh;
+  normals: Vec[];
+  material: number;
+  morphs?: Morph[];
+  hasTangents?: boolean;
+};
 
 const FLOAT = 5126;
 const USHORT = 5123;
@@ -195,6 +202,11 @@ export const writePrimitive = (out: GltfWriter, part: Part, boneIndex: ReadonlyM
     indices: out.indices(triangles(part.mesh)),
     material: part.material,
   };
+  if (part.hasTangents)
+    (json.attributes as { [key: string]: Json }).TANGENT = out.floats(
+      tangentsOf(part.mesh, part.normals).map(rounded),
+      'VEC4',
+    );
   if (part.morphs)
     json.targets = part.morphs.map((m) => ({
       POSITION: out.sparse(

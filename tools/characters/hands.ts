@@ -1,6 +1,19 @@
 import { around, put } from './limbs.ts';
-import { add, colour, cross, curve, mix, mixVec, normalize, scale, smooth, sub, type Vec } from './math.ts';
-import { bridge, emptyMesh, fan, type Mesh, type Skin } from './mesh.ts';
+import {
+  add,
+  bell,
+  colour,
+  cross,
+  curve,
+  mix,
+  mixVec,
+  normalize,
+  scale,
+  smooth,
+  sub,
+  type Vec,
+} from './math.ts';
+import { bridge, emptyMesh, fan, type Mesh, relax, type Skin } from './mesh.ts';
 import type { Person } from './people.ts';
 import { FINGERS, fingerJoints, joints } from './skeleton.ts';
 import { torsoSkin } from './weights.ts';
@@ -137,6 +150,8 @@ export const buildHand = (person: Person, sleeveEnd: number): Mesh => {
     side[0]![27]!,
   ];
   finger(mesh, border, fingers[0]!, 0, 0.118 * l * 0.5, normalize([0.25, 0.75, 0.6]), tint);
+  const knuckleX = wristX + 0.47 * l;
+  relax(mesh, 3, (v) => 0.5 * bell((v.p[0] - knuckleX) / (0.07 * l), 1));
   return mesh;
 };
 

@@ -1,4 +1,4 @@
-import { add, cross, normalize, sub, type Vec } from './math.ts';
+import { add, cross, dot, length, normalize, scale, sub, type Vec } from './math.ts';
 
 /** Bone names with weights; they are normalised and cut to four when written. */
 export type Skin = readonly (readonly [bone: string, weight: number])[];
@@ -37,6 +37,29 @@ export const normalsOf = (positions: readonly Vec[], faces: readonly number[][])
     for (const k of f) out[k] = add(out[k]!, face);
   }
   return out.map(normalize);
+};
+
+/** Vertex tangents for normal maps: along growing u, with the sign for a bitangent towards falling v (glTF's up). */
+export const tangentsOf = (mesh: Mesh, normals: readonly Vec[]): [number, number, number, number][] => {
+  const along: Vec[] = normals.map(() => [0, 0, 0]);
+  const upward: Vec[] = normals.map(() => [0, 0, 0]);
+  const t = triangles(mesh);
+  for (let k = 0; k < t.length; k += 3) {
+    const [a, b, c] = [mesh.vertices[t[k]!]!, mesh.vertices[t[k + 1]!]!, mesh.vertices[t[k + 2]!]!];
+    const [e, f] = [sub(b.p, a.p), sub(c.p, a.p)];
+    const [u1, v1, u2, v2] = [b.uv[0] - a.uv[0], b.uv[1] - a.uv[1], c.uv[0] - a.uv[0], c.uv[1] - a.uv[1]];
+    const turn = Math.sign(u1 * v2 - u2 * v1);
+    for (const i of [t[k]!, t[k + 1]!, t[k + 2]!]) {
+      along[i] = add(along[i]!, sub(scale(e, v2 * turn), scale(f, v1 * turn)));
+      upward[i] = add(upward[i]!, sub(scale(e, u2 * turn), scale(f, u1 * turn)));
+    }
+  }
+  return normals.map((n, k) => {
+    const flat = sub(along[k]!, scale(n, dot(n, along[k]!)));
+    const side = length(flat) > 1e-12 ? flat : cross(n, Math.abs(n[1]) < 0.9 ? [0, 1, 0] : [1, 0, 0]);
+    const out = normalize(side);
+    return [...out, dot(cross(n, out), upward[k]!) < 0 ? -1 : 1];
+  });
 };
 
 /** Makes the normals of vertices at the same place equal, so that seams of the texture do not show. */

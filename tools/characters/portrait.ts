@@ -10,7 +10,7 @@ import { SHEETS } from './sheets.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { out: { type: 'string', default: 'portraits' } },
+  options: { out: { type: 'string', default: 'test-results/portraits' } },
 });
 const wanted = positionals.length > 0 ? positionals : Object.keys(SHEETS);
 const root = fileURLToPath(new URL('../..', import.meta.url));
