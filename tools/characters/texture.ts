@@ -79,9 +79,12 @@ export const BLANK: [number, number] = [0.01, 0.01];
 
 /** Texture coordinate of a point of the face (face units). */
 export const skinPlace = (q: Vec): [number, number] => {
-  // Behind the ears all slides up to the forehead's rows, where nothing but mottling is painted.
-  const y = mix(q[1], 11, smooth(0.5, -1.5, q[2]));
-  return [clamp(0.5 + q[0] / 20, 0.03, 0.97), clamp((12 - y) / 26, 0.03, 0.97)];
+  // Behind the ears the pattern is left sideways, then upwards to the blank rows of the forehead, then back to the middle.
+  const [x, y, z] = q;
+  const beside = Math.sign(x) * 9.6;
+  const across = mix(mix(x, beside, smooth(0.5, -1.5, z)), x, smooth(-4, -6, z));
+  const up = mix(y, 11, smooth(-1.5, -4, z));
+  return [clamp(0.5 + across / 20, 0.03, 0.97), clamp((12 - up) / 26, 0.03, 0.97)];
 };
 
 /** Fine pattern of the skin, multiplied with the painted colour: mottling, freckles or stubble, lines of the lips (sRGB). */

@@ -203,6 +203,13 @@ const garment = (person: Person, cut: Cut): Mesh => {
   if (cut.sleeves)
     for (const side of [1, -1] as const)
       sleeve(mesh, person, cut, (r, c) => rings[row + r]![side === 1 ? c : COLUMNS - c]!, side);
+  // Soft dark in the armpits and over the small of the back.
+  for (const v of mesh.vertices) {
+    const pit =
+      bell((Math.abs(v.p[0]) - j.shoulderX - 0.01) / 0.045, 1) * bell((v.p[1] - s + 0.085) / 0.05, 1);
+    const small = bell((v.p[1] - j.hipY - 0.1) / 0.07, 1) * bell(v.p[0] / 0.06, 1) * smooth(0, -0.06, v.p[2]);
+    v.colour = scale(v.colour, 1 - 0.4 * pit - 0.12 * small);
+  }
   dropUnused(mesh);
   relax(mesh, 6, (v) => {
     const ax = Math.abs(v.p[0]);

@@ -103,6 +103,12 @@ export const buildTrousers = (person: Person): Mesh => {
       mesh.faces.push([all[k + 1]![i]!, all[k + 1]![n]!, all[k]![n]!, all[k]![i]!]);
     }
   mirrorLegs(mesh, vertexFrom, faceFrom, loop, edge, bridgeRow);
+  for (const v of mesh.vertices) {
+    const inner = smooth(0.1, 0.02, Math.abs(v.p[0])) * bell((v.p[1] - crotch + 0.03) / 0.09, 1);
+    const hem = smooth(j.hipY - 0.1, j.hipY - 0.03, v.p[1]);
+    const knee = bell((v.p[1] - j.kneeY) / 0.05, 1) * smooth(0.01, -0.03, v.p[2]);
+    v.colour = scale(v.colour, 1 - 0.4 * Math.max(inner, hem) - 0.15 * knee);
+  }
   relax(mesh, 5, (v) => 0.5 * bell((v.p[1] - crotch) / 0.06, 1));
   return mesh;
 };
@@ -157,7 +163,8 @@ export const buildShoes = (person: Person): Mesh => {
     [0.78, 0.05, 0.056, 0.002],
     [0.9, 0.042, 0.049, -0.002],
     [0.965, 0.028, 0.042, -0.005],
-    [1, 0.012, 0.034, -0.006],
+    [0.99, 0.014, 0.037, -0.006],
+    [1, 0.005, 0.032, -0.006],
   ] as const;
   const profile = [
     [-0.9, 0, 0],
