@@ -105,14 +105,15 @@ export const mouthShapes = (person: Person): Record<string, Shape> => {
       return [
         sign * w * (1.35 - 0.6 * lead),
         w * (0.06 + 0.4 * lead),
-        w * (-0.3 + 0.85 * trail - 0.15 * lead),
+        w * (-0.08 + 0.6 * trail - 0.12 * lead),
       ];
     };
 
   return {
     jawOpen: (v) => scale(jawMove(v.q), jaw(v)),
     jawForward: (v) => scale([0, -0.12, 1.05], jaw(v)),
-    jawLeft: (v) => scale([0.95, 0.03, 0.02], jaw(v)),
+    // Both lips go along some way, or the teeth would come out at a corner.
+    jawLeft: (v) => scale([0.85, 0.03, 0.02], Math.max(jaw(v), stays(v) ? 0 : 0.45 * near(v, 2.4))),
     mouthClose: (v) => {
       if (fixed(v) || !v.mouth) return [0, 0, 0];
       const t = v.mouth.t;
@@ -162,7 +163,7 @@ export const mouthShapes = (person: Person): Record<string, Shape> => {
     mouthLeft: shift(1),
     mouthRight: shift(-1),
     mouthRollLower: roll(-1, [0, 0.66, -0.35], [0, 0.16, -0.75]),
-    mouthRollUpper: roll(1, [0, -0.42, -0.5], [0, 0.06, -0.85]),
+    mouthRollUpper: roll(1, [0, -0.46, -0.45], [0, -0.1, -0.55]),
     mouthShrugLower: sum(
       (v) => {
         if (fixed(v)) return [0, 0, 0];
