@@ -1,3 +1,4 @@
+import { ARKIT_51 } from '../../src/engine/motion.ts';
 import { eyeShapes } from './eyeshapes.ts';
 import type { FaceVertex } from './head.ts';
 import { length, type Vec } from './math.ts';
@@ -7,61 +8,8 @@ import type { Person } from './people.ts';
 /** How one face vertex moves at weight 1, in face units. */
 export type Shape = (v: FaceVertex) => Vec;
 
-/** The 51 ARKit names of `src/engine/motion.ts` in its order, and `tongueOut`. */
-export const SHAPE_NAMES = [
-  'browDownLeft',
-  'browDownRight',
-  'browInnerUp',
-  'browOuterUpLeft',
-  'browOuterUpRight',
-  'cheekPuff',
-  'cheekSquintLeft',
-  'cheekSquintRight',
-  'eyeBlinkLeft',
-  'eyeBlinkRight',
-  'eyeLookDownLeft',
-  'eyeLookDownRight',
-  'eyeLookInLeft',
-  'eyeLookInRight',
-  'eyeLookOutLeft',
-  'eyeLookOutRight',
-  'eyeLookUpLeft',
-  'eyeLookUpRight',
-  'eyeSquintLeft',
-  'eyeSquintRight',
-  'eyeWideLeft',
-  'eyeWideRight',
-  'jawForward',
-  'jawLeft',
-  'jawOpen',
-  'jawRight',
-  'mouthClose',
-  'mouthDimpleLeft',
-  'mouthDimpleRight',
-  'mouthFrownLeft',
-  'mouthFrownRight',
-  'mouthFunnel',
-  'mouthLeft',
-  'mouthLowerDownLeft',
-  'mouthLowerDownRight',
-  'mouthPressLeft',
-  'mouthPressRight',
-  'mouthPucker',
-  'mouthRight',
-  'mouthRollLower',
-  'mouthRollUpper',
-  'mouthShrugLower',
-  'mouthShrugUpper',
-  'mouthSmileLeft',
-  'mouthSmileRight',
-  'mouthStretchLeft',
-  'mouthStretchRight',
-  'mouthUpperUpLeft',
-  'mouthUpperUpRight',
-  'noseSneerLeft',
-  'noseSneerRight',
-  'tongueOut',
-] as const;
+/** The 51 ARKit channels of a motion frame, in its order, and `tongueOut`. */
+export const SHAPE_NAMES = [...ARKIT_51, 'tongueOut'] as const;
 
 /** One of the 52 shapes. */
 export type ShapeName = (typeof SHAPE_NAMES)[number];
