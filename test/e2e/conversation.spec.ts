@@ -60,6 +60,7 @@ test('a microphone and a file: each jaw moves with its own voice, in time, and o
   await serveFiles(page);
   await openDemo(page);
   const observed = await observe(page, scene, async () => {
+    await page.addStyleTag({ content: 'main > :not(#stage) { display: none !important }' });
     await page.waitForTimeout(4500); // mid-sentence
     await page.screenshot({ path: info.outputPath('mid-word.png') });
   });
