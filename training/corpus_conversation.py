@@ -295,7 +295,11 @@ def encode_stream(encoder: torch.nn.Module, mel: np.ndarray) -> np.ndarray:
 
 
 def encode(encoder_path: str, name: str) -> None:
-    """Run an encoder over all streams that have no tokens of this name yet."""
+    """Run an encoder over all streams that have no tokens of this name yet.
+
+    Training streams keep the encoder's dropout on: it has seen those utterances, and without it their tokens would be
+    surer than those of a talker it has not.
+    """
     from speech_encoder import load_encoder
 
     encoder = load_encoder(encoder_path)
@@ -304,6 +308,7 @@ def encode(encoder_path: str, name: str) -> None:
     paths = sorted(folder().glob("*.npz"))
     for path in paths:
         if not (target / f"{path.stem}.npy").exists():
+            encoder.train(path.stem.startswith("train"))
             with np.load(path) as file:
                 np.save(target / f"{path.stem}.npy", encode_stream(encoder, file["mel"]))
     print(f"{len(paths)} streams encoded to {target}")

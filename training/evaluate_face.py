@@ -158,14 +158,14 @@ def quiet_rooms(face: Face, encoder: SpeechEncoder, seconds: int = 20) -> dict:
     noise = random.standard_normal(len(silent)).astype(np.float32) * 0.003
     breathing = noise * 0.1
     for at in range(RATE_HZ, len(silent) - 2 * RATE_HZ, 3 * RATE_HZ):
-        one = breath(random) * 0.02
+        one = breath(random) * 0.005
         breathing[at : at + len(one)] += one.astype(np.float32)
     frames = seconds * FRAME_RATE_HZ
     tokens = [tokens_of(encoder, sound, frames)[0] for sound in (silent, noise, breathing)]
     own = torch.stack(tokens, 1)
     audio = torch.cat([own, tokens[0][:, None].expand_as(own)], -1)
     motion = generate(face, audio, conditions_of(3), 7).numpy()
-    names = ("silence", "noise at -50 dB", "breath at -34 dB")
+    names = ("silence", "noise at -50 dB", "breath at -46 dB")
     return {name: round(float(np.percentile(motion[30:, i, JAW], 99)), 4) for i, name in enumerate(names)}
 
 

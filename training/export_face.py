@@ -17,7 +17,7 @@ from face import Conditions, Face, FaceConfig, FaceStream
 from onnx_graph import Graph
 
 ROOT = Path(__file__).resolve().parent.parent
-LICENCE = "Apache-2.0 AND CC0-1.0 (see face.md)"
+LICENCE = "MIT, with the attribution lines under data"
 DATA = (
     "Voice dataset Kathleen, rhasspy, CC0 1.0; "
     "Voice recordings by Philipp Matthes, PhilippMatthes/dc_tts, Apache-2.0; "

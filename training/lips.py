@@ -110,9 +110,9 @@ CLOSED_JAW_SHARE, CLOSED_JAW_LIMIT = 0.28, 0.09
 # mouthClose that just shuts the ICT lips = jawOpen * first - press * second + third (a fit on the mesh, jaw 0..0.12).
 SHUT = (0.76, 0.065, 0.022)
 
-RAMP_S = 0.045  # lips travel from open to closed, or back
+RAMP_S = 0.042  # lips travel from open to closed, or back
 EARLY_S, RELEASE_S = 0.008, 0.016  # closed just before the sound says so; a stop's burst already opens the lips
-VOWEL_INSET_S = 0.058  # beside an open vowel the closure stays this far inside the consonant
+VOWEL_INSET_S = 0.045  # beside an open vowel the closure stays this far inside the consonant
 SHORTEST_CLOSURE_S = 0.036  # one motion frame always falls into it
 STRAY_S = 0.036  # as far as a closure may reach into the neighbours of a very short consonant
 ONSET_LEAD_S = 0.085  # the mouth opens before the sound by what the look-ahead of 2 frames can know

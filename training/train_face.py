@@ -31,10 +31,50 @@ MOUTH = [i for i, name in enumerate(ARKIT_51) if name.startswith(("mouth", "jaw"
 LIDS = [i for i, name in enumerate(ARKIT_51) if name.startswith("eyeBlink")]
 
 
+# How the mouth of the context is worn, as shares of the sequences: another sequence's mouth, slow drift, nothing.
+SWAPPED, DRIFTING = 0.30, 0.58
+
+
+def worn(z: Tensor, generator: torch.Generator) -> Tensor:
+    """The context [B, T, C] as a running network may find it: its own mouth, a little or entirely wrong.
+
+    Given a faultless past the network learns to coast on it and, on its own output, drifts past closures. So the
+    mouth of the past carries slow drift and noise, or belongs to another sequence, and the sound has to decide; the
+    upper face, whose state lives in the past alone, stays as it is.
+    """
+    batch, frames, _ = z.shape
+    draw = torch.rand(batch, 4, generator=generator)
+    out = z.clone()
+    mouth = torch.tensor(MOUTH)
+    other = z.roll(1, 0)
+    keep = torch.exp(-1 / (30 * (0.05 + 0.55 * draw[:, 1])))[:, None]
+    kick = torch.randn(batch, frames, len(MOUTH), generator=generator)
+    drift = torch.empty_like(kick)
+    state = kick[:, 0]
+    for k in range(frames):
+        state = keep * state + (1 - keep**2).sqrt() * kick[:, k]
+        drift[:, k] = state
+    noise = torch.randn(batch, frames, len(MOUTH), generator=generator) * (0.05 + 0.35 * draw[:, 2, None, None])
+    drift = drift * (0.3 + 0.9 * draw[:, 3, None, None]) + noise
+    for row in range(batch):
+        if draw[row, 0] < SWAPPED:
+            out[row][:, mouth] = other[row][:, mouth]
+        elif draw[row, 0] < SWAPPED + DRIFTING:
+            out[row][:, mouth] += drift[row].to(z.device)
+    return out
+
+
 def noised_copies(
-    model: Face, z: Tensor, copies: int, generator: torch.Generator, runtime_share: float = 0.75
+    model: Face,
+    z: Tensor,
+    copies: int,
+    generator: torch.Generator,
+    runtime_share: float = 0.75,
+    context: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Context at the context step [B, T, C], noised copies [B, N, T, C] and their diffusion steps [B, N].
+
+    The context is that of `context` [B, T, C] where given, else of z itself.
 
     A share of the sequences uses exactly the steps of the default sampler, the rest those of samplers of 1 to 8 steps
     or any step.
@@ -61,7 +101,7 @@ def noised_copies(
     a = bars[steps][:, :, None, None].to(device)
     noised = a.sqrt() * z[:, None] + (1 - a).sqrt() * noise((batch, copies, *z.shape[1:]))
     a = bars[config.context_step]
-    clean = a.sqrt() * z + (1 - a).sqrt() * noise(tuple(z.shape))
+    clean = a.sqrt() * (z if context is None else context) + (1 - a).sqrt() * noise(tuple(z.shape))
     return clean, noised, steps.to(device)
 
 
@@ -221,7 +261,9 @@ def train(config: dict, folder: Path) -> None:
             group["lr"] = learning_rate(config, step)
         face, audio, conditions, closure = windows.batch(config["batch"])
         z = model.normalise(face.to(device))
-        clean, noised, steps = noised_copies(model, z, config["copies"], generator, config["runtime_steps_share"])
+        past = model.clamp(worn(z, generator))
+        share = config["runtime_steps_share"]
+        clean, noised, steps = noised_copies(model, z, config["copies"], generator, share, past)
         ids = Conditions(*(c.to(device) for c in vars(conditions).values()))
         with torch.autocast(device.type, torch.bfloat16):
             x0 = model(clean, noised, audio.to(device), ids, steps)
