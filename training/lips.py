@@ -107,8 +107,9 @@ TEETH = {"rollLower": 0.42, "upperUp": 0.14, "shrugLower": 0.06}
 
 # A closed mouth keeps this much of the jaw opening around it, and never more than the limit.
 CLOSED_JAW_SHARE, CLOSED_JAW_LIMIT = 0.28, 0.09
-# mouthClose that just shuts the ICT lips = jawOpen * first - press * second + third (a fit on the mesh, jaw 0..0.12).
-SHUT = (0.76, 0.065, 0.022)
+# mouthClose = jawOpen * first - press * second + third shuts the ICT lips and compresses them by 0.7 mm, as real lips
+# do (a fit on the mesh, jaw 0..0.12); the compression is also the margin by which a doubtful closure still closes.
+SHUT = (0.76, 0.065, 0.044)
 
 RAMP_S = 0.042  # lips travel from open to closed, or back
 EARLY_S, RELEASE_S = 0.008, 0.016  # closed just before the sound says so; a stop's burst already opens the lips

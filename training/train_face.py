@@ -21,47 +21,21 @@ from corpus_conversation import load_part
 from corpus_speech import cache_folder, shared_data
 from face import ARKIT_51, Conditions, Face, FaceConfig, alpha_bars, sampling_steps
 from face_metrics import lip_gap_direction, load_ict
-from phones import BILABIALS
+from phones import BILABIALS, PHONE_ID, SILENCE
 from train_encoder import Average, learning_rate
 
 # Standard deviations are floored so that still channels do not amplify noise; lids are scaled so that a closed lid
 # stands far above the sampler's noise and a blink is a decision, not a blur.
 STD_FLOOR, LID_STD, LID_LOSS = 0.02, 0.08, 0.3
+# Phones that are taken for p, b, m: stressed too, so that a doubtful frame is not closed just because closures weigh.
+RIVALS, RIVAL_STRESS = [PHONE_ID[p] for p in ("N", "NG", "V", "F", "DH", "L")], 0.7
 MOUTH = [i for i, name in enumerate(ARKIT_51) if name.startswith(("mouth", "jaw"))]
+# The lips follow the sound alone: x_proj is kept blind to these channels. With their noisy selves and their own past in
+# sight, they were drawn anew on every frame (one doubtful frame in fifty closes one vowel in ten) and coasted on what
+# they had emitted before.
+_SPOKEN = "jawOpen jawForward mouthClose mouthFunnel mouthPucker mouthRoll mouthShrug mouthLower mouthUpper mouthPress"
+LIPS = [i for i, name in enumerate(ARKIT_51) if name.startswith((*_SPOKEN.split(), "mouthStretch"))]
 LIDS = [i for i, name in enumerate(ARKIT_51) if name.startswith("eyeBlink")]
-
-
-# How the mouth of the context is worn, as shares of the sequences: another sequence's mouth, slow drift, nothing.
-SWAPPED, DRIFTING = 0.30, 0.58
-
-
-def worn(z: Tensor, generator: torch.Generator) -> Tensor:
-    """The context [B, T, C] as a running network may find it: its own mouth, a little or entirely wrong.
-
-    Given a faultless past the network learns to coast on it and, on its own output, drifts past closures. So the
-    mouth of the past carries slow drift and noise, or belongs to another sequence, and the sound has to decide; the
-    upper face, whose state lives in the past alone, stays as it is.
-    """
-    batch, frames, _ = z.shape
-    draw = torch.rand(batch, 4, generator=generator)
-    out = z.clone()
-    mouth = torch.tensor(MOUTH)
-    other = z.roll(1, 0)
-    keep = torch.exp(-1 / (30 * (0.05 + 0.55 * draw[:, 1])))[:, None]
-    kick = torch.randn(batch, frames, len(MOUTH), generator=generator)
-    drift = torch.empty_like(kick)
-    state = kick[:, 0]
-    for k in range(frames):
-        state = keep * state + (1 - keep**2).sqrt() * kick[:, k]
-        drift[:, k] = state
-    noise = torch.randn(batch, frames, len(MOUTH), generator=generator) * (0.05 + 0.35 * draw[:, 2, None, None])
-    drift = drift * (0.3 + 0.9 * draw[:, 3, None, None]) + noise
-    for row in range(batch):
-        if draw[row, 0] < SWAPPED:
-            out[row][:, mouth] = other[row][:, mouth]
-        elif draw[row, 0] < SWAPPED + DRIFTING:
-            out[row][:, mouth] += drift[row].to(z.device)
-    return out
 
 
 def noised_copies(
@@ -70,11 +44,9 @@ def noised_copies(
     copies: int,
     generator: torch.Generator,
     runtime_share: float = 0.75,
-    context: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Context at the context step [B, T, C], noised copies [B, N, T, C] and their diffusion steps [B, N].
 
-    The context is that of `context` [B, T, C] where given, else of z itself.
 
     A share of the sequences uses exactly the steps of the default sampler, the rest those of samplers of 1 to 8 steps
     or any step.
@@ -101,7 +73,7 @@ def noised_copies(
     a = bars[steps][:, :, None, None].to(device)
     noised = a.sqrt() * z[:, None] + (1 - a).sqrt() * noise((batch, copies, *z.shape[1:]))
     a = bars[config.context_step]
-    clean = a.sqrt() * (z if context is None else context) + (1 - a).sqrt() * noise(tuple(z.shape))
+    clean = a.sqrt() * z + (1 - a).sqrt() * noise(tuple(z.shape))
     return clean, noised, steps.to(device)
 
 
@@ -110,7 +82,7 @@ def face_loss(
 ) -> tuple[Tensor, dict[str, float]]:
     """Loss of predictions x0 [B, N, T, C] against z [B, T, C], and its parts.
 
-    MSE of x0 and of its frame differences (DiffSpeaker). Mouth channels weigh more where `closure` [B, T] is 1, and
+    MSE of x0 and of its frame differences (DiffSpeaker). Mouth channels weigh more by `closure` [B, T] (0..1), and
     with `gap` [C] (cm of inner-lip gap per weight) the lip gap itself has to fit.
     """
     weights = weights or {"difference": 1.0, "closure": 4.0, "gap": 0.0}
@@ -130,6 +102,17 @@ def face_loss(
     return sum(parts.values()), {name: float(value.detach()) for name, value in parts.items()}
 
 
+def onsets(phone: np.ndarray) -> np.ndarray:
+    """True [..., n] from three frames before speech to one after its start, where ids [..., n] were silent before."""
+    silent = np.pad(phone == SILENCE, [(0, 0)] * (phone.ndim - 1) + [(6, 3)], constant_values=True)
+    count = phone.shape[-1]
+    quiet = np.stack([silent[..., k : k + count] for k in range(6)]).all(0)
+    start = quiet & ~silent[..., 6 : 6 + count]
+    start[..., 0] = False
+    padded = np.pad(start, [(0, 0)] * (phone.ndim - 1) + [(1, 3)])
+    return np.stack([padded[..., k : k + count] for k in range(5)]).any(0)
+
+
 class Windows:
     """Random windows of the corpus: one person's face with both persons' tokens."""
 
@@ -144,7 +127,8 @@ class Windows:
         near = bilabial.copy()
         near[..., 1:] |= bilabial[..., :-1]
         near[..., :-1] |= bilabial[..., 1:]
-        self.closure = near
+        stress = np.where(near | onsets(self.data["phone"]), 1.0, RIVAL_STRESS * np.isin(self.data["phone"], RIVALS))
+        self.closure = stress.astype(np.float32)
 
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Mean and floored standard deviation per channel, [C] each."""
@@ -177,7 +161,7 @@ class Windows:
             ids = (d["style"][s, p, t], d["style"][s, 1 - p, t], d["facing"][s, p, t], d["emotion"][s, p, t])
             for row, values in zip(rows[2:6], ids, strict=True):
                 row.append(values.astype(np.int64))
-            rows[6].append(self.closure[s, p, t].astype(np.float32))
+            rows[6].append(self.closure[s, p, t])
         face, audio, style, partner, facing, emotion, closure = (torch.from_numpy(np.stack(r)) for r in rows)
         return face, audio, Conditions(style, partner, facing, emotion), closure
 
@@ -242,6 +226,7 @@ def train(config: dict, folder: Path) -> None:
     model.mean.copy_(mean)
     model.std.copy_(std)
     torch.nn.init.zeros_(model.out.weight)
+    model.x_proj.weight.data[:, LIPS] = 0
     gap = None
     if shared_data() is not None:
         gap = torch.from_numpy(lip_gap_direction(load_ict(shared_data() / "face-ict/ict_arkit.npz"))).float().to(device)
@@ -261,9 +246,7 @@ def train(config: dict, folder: Path) -> None:
             group["lr"] = learning_rate(config, step)
         face, audio, conditions, closure = windows.batch(config["batch"])
         z = model.normalise(face.to(device))
-        past = model.clamp(worn(z, generator))
-        share = config["runtime_steps_share"]
-        clean, noised, steps = noised_copies(model, z, config["copies"], generator, share, past)
+        clean, noised, steps = noised_copies(model, z, config["copies"], generator, config["runtime_steps_share"])
         ids = Conditions(*(c.to(device) for c in vars(conditions).values()))
         with torch.autocast(device.type, torch.bfloat16):
             x0 = model(clean, noised, audio.to(device), ids, steps)
@@ -272,6 +255,8 @@ def train(config: dict, folder: Path) -> None:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
+        with torch.no_grad():
+            model.x_proj.weight[:, LIPS] = 0
         average.update(model, step)
         step += 1
         recent.append(parts)
