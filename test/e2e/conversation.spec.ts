@@ -74,8 +74,8 @@ test('the test above objects to a deaf encoder', async ({ page }) => {
   await deafen(page);
   await openDemo(page);
   const found = objections(await observe(page, scene)).join('\n');
-  expect(found).toMatch(/person 0: jaw (follows loudness|opens)/);
-  expect(found).toMatch(/person 1: jaw (follows loudness|opens)/);
+  expect(found).toMatch(/person 0: jaw/);
+  expect(found).toMatch(/person 1: jaw/);
 });
 
 test('the test above objects to sound that is 300 ms late', async ({ page }) => {
