@@ -1,4 +1,6 @@
-/** How the face block is sampled. */
+import type { StepRule } from './schedule.ts';
+
+/** How blocks and codes are sampled. */
 export type SamplerOptions = {
   /** DDIM steps, 1…8. */
   readonly steps: number;
@@ -6,4 +8,10 @@ export type SamplerOptions = {
   readonly eta: number;
   /** Seed of the noise; the same seed gives the same motion. */
   readonly seed: number;
+  /** Classifier-free guidance scale of the face and of both body networks; 1, the default, is off and costs nothing. */
+  readonly guidance?: { readonly face: number; readonly body: number };
+  /** How a step is taken; default `ddim`. Released DiffSpeaker weights need `x0-replacement`. */
+  readonly rule?: StepRule;
+  /** How codes are drawn (DIM 3.3); temperature 0 takes the likeliest. Default temperature 0.8, topK 26. */
+  readonly codes?: { readonly temperature: number; readonly topK: number };
 };

@@ -3,6 +3,12 @@ import { EngineError } from '../../errors.ts';
 /** A DDPM noise schedule: `steps` betas, spaced "scaled_linear" between two values (DiffSpeaker; T = 1000). */
 export type ScheduleConfig = { readonly T: number; readonly betaStart: number; readonly betaEnd: number };
 
+/**
+ * How a step goes on from x0: `ddim` (Song et al. 2021, eq. 12), or `x0-replacement`, the step of diffusers 0.11, which
+ * takes the network's x0 for the noise as well; released DiffSpeaker weights were sampled with it.
+ */
+export type StepRule = 'ddim' | 'x0-replacement';
+
 /** What one DDIM step needs: ᾱ_t at hand and the weights of x0, of the noise direction and of fresh noise. */
 export type DdimStep = {
   readonly t: number;
