@@ -7,7 +7,16 @@ import { ddimSteps } from '../model/schedule.ts';
 import { type SpeechEncoder, speechEncoder } from '../model/speech-encoder.ts';
 import { uploadWeights } from '../model/weights.ts';
 import { PERSONS } from '../motion.ts';
-import type { Backend, BackendInfo, BackendOptions, Conditions, Tick } from './backend.ts';
+import type {
+  Backend,
+  BackendInfo,
+  BackendOptions,
+  BackendState,
+  Conditions,
+  MotionCodes,
+  Tick,
+  TickWork,
+} from './backend.ts';
 import type { Models } from './models.ts';
 
 const ROWS = PERSONS;
@@ -18,6 +27,7 @@ const ROWS = PERSONS;
  */
 export class WebgpuBackend implements Backend {
   readonly info: BackendInfo;
+  readonly full = false;
   readonly encoder: SpeechEncoder;
   readonly face: Face;
   readonly #gpu: Gpu;
@@ -51,7 +61,7 @@ export class WebgpuBackend implements Backend {
     this.#silence = new Float32Array(ROWS * 4 * models.encoder.mels).fill(models.melSilence);
     this.#faceClock = Uint32Array.of(0, seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0, 0);
     this.#weights = new Float32Array(ROWS * models.face.channels);
-    this.reset();
+    void this.reset();
   }
 
   /** Uploads the weights and compiles every kernel; throws `asset` when a weight is missing. */
@@ -87,7 +97,7 @@ export class WebgpuBackend implements Backend {
     this.#conditionsChanged = true;
   }
 
-  async tick(mel: Float32Array, listenOnly = false): Promise<Tick> {
+  async tick(mel: Float32Array, { frame }: TickWork): Promise<Tick> {
     const { device } = this.#gpu;
     const { encoder, face } = this;
     const frameIndex = this.#ticks - this.#models.encoder.lookahead;
@@ -97,7 +107,7 @@ export class WebgpuBackend implements Backend {
     const commands = device.createCommandEncoder();
     const pass = commands.beginComputePass();
     encoder.plan.encode(pass);
-    const makesFace = frameIndex >= 0 && !listenOnly;
+    const makesFace = frameIndex >= 0 && frame;
     if (makesFace) {
       this.#faceClock[0] = this.#faces++;
       upload(device, face.clock, this.#faceClock);
@@ -111,10 +121,28 @@ export class WebgpuBackend implements Backend {
     const [x, phones, voicing] = await this.#readBack.read();
     softmaxRows(phones, phones.length / ROWS);
     for (let r = 0; r < ROWS; r++) voicing[r] = 1 / (1 + Math.exp(-voicing[r]));
-    return { face: makesFace ? this.#denormalise(x) : undefined, phones, voicing };
+    const nothing = { behaviour: undefined, codes: undefined, turn: new Float32Array(ROWS), body: undefined };
+    return { face: makesFace ? this.#denormalise(x) : undefined, ...nothing, phones, voicing };
   }
 
-  reset() {
+  async encodeMotion(): Promise<MotionCodes> {
+    return { listener: new Uint16Array(0), speaker: new Uint16Array(0) };
+  }
+
+  async save(): Promise<BackendState> {
+    return {
+      version: 1,
+      counters: { ticks: this.#ticks, frames: this.#faces, lower: 0, upper: 0 },
+      tensors: {},
+    };
+  }
+
+  async restore({ counters }: BackendState) {
+    this.#ticks = counters.ticks;
+    this.#faces = counters.frames;
+  }
+
+  async reset() {
     const { device } = this.#gpu;
     this.#ticks = 0;
     this.#faces = 0;
