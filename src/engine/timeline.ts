@@ -1,8 +1,24 @@
 import { invariant } from '../errors.ts';
-import { FACE_CHANNELS, FRAME_RATE_HZ, type MotionFrame, PERSONS, SAMPLE_RATE_HZ } from './motion.ts';
+import {
+  BODY_NUMBERS,
+  FACE_CHANNELS,
+  FRAME_RATE_HZ,
+  type MotionFrame,
+  PERSONS,
+  SAMPLE_RATE_HZ,
+} from './motion.ts';
 
-/** Numbers of one frame: both persons' face weights, [2, 51] row-major. */
-export const FRAME_NUMBERS = PERSONS * FACE_CHANNELS;
+/** Face numbers of a pose: [2, 51] weights, from 0 on. */
+export const FACE_NUMBERS = PERSONS * FACE_CHANNELS;
+
+/** Where the bodies begin in a pose: [2, 75] numbers. */
+export const BODY_OFFSET = FACE_NUMBERS;
+
+/** Where a pose says how much of the bodies is the networks' motion: 0 none … 1 all. */
+export const BODY_PRESENCE = BODY_OFFSET + PERSONS * BODY_NUMBERS;
+
+/** Numbers of one pose: both faces, both bodies, presence of the bodies. */
+export const FRAME_NUMBERS = BODY_PRESENCE + 1;
 
 /** What a look at the timeline found; the timeline overwrites it at the next look. */
 export type TimelineLook = {
@@ -28,6 +44,8 @@ const HOLD_S = 0.25;
 const EASE_S = 0.7;
 // A returning motion takes over from the pose on screen with this time constant: fast enough for lips, too slow to snap.
 const BLEND_S = 0.07;
+// Bodies are heavier: they glide back.
+const BODY_BLEND_S = 0.22;
 
 const smoothstep = (x: number) => {
   const t = Math.min(1, Math.max(0, x));
@@ -45,6 +63,7 @@ export class Timeline {
   readonly #shown = new Float32Array(FRAME_NUMBERS);
   readonly #offset = new Float32Array(FRAME_NUMBERS);
   readonly #rest: Float32Array;
+  readonly #body = new Float32Array(PERSONS * BODY_NUMBERS);
   readonly #look: TimelineLook = { fresh: false, ageS: Number.POSITIVE_INFINITY, presence: 0 };
   readonly #stats: TimelineStats = { frames: 0, lateFrames: 0, heldFrames: 0 };
   #newest = -1;
@@ -54,16 +73,17 @@ export class Timeline {
   #cleared = false;
 
   /** `capacity` frames are kept; `rest` is the [2, 51] pose of nobody speaking (default all zero). */
-  constructor(capacity = 256, rest: Float32Array = new Float32Array(FRAME_NUMBERS)) {
+  constructor(capacity = 256, rest: Float32Array = new Float32Array(FACE_NUMBERS)) {
     invariant(capacity >= 2, `timeline: capacity is ${capacity}, expected at least 2`);
     invariant(
-      rest.length === FRAME_NUMBERS,
-      `timeline: rest has ${rest.length} numbers, expected ${FRAME_NUMBERS}`,
+      rest.length === FACE_NUMBERS,
+      `timeline: rest has ${rest.length} numbers, expected ${FACE_NUMBERS}`,
     );
     this.#capacity = capacity;
     this.#frames = new Float32Array(capacity * FRAME_NUMBERS);
     this.#indices = new Float64Array(capacity).fill(-1);
-    this.#rest = rest.slice();
+    this.#rest = new Float32Array(FRAME_NUMBERS);
+    this.#rest.set(rest);
     this.#shown.set(this.#rest);
   }
 
@@ -78,17 +98,25 @@ export class Timeline {
   }
 
   /** Copies a frame into the ring; a frame older than the whole ring is counted and dropped. */
-  push({ frameIndex, face }: MotionFrame): void {
+  push({ frameIndex, face, body }: MotionFrame): void {
     invariant(
-      face.length === FRAME_NUMBERS,
-      `timeline: face has ${face.length} numbers, expected ${FRAME_NUMBERS}`,
+      face.length === FACE_NUMBERS,
+      `timeline: face has ${face.length} numbers, expected ${FACE_NUMBERS}`,
+    );
+    invariant(
+      !body || body.length === PERSONS * BODY_NUMBERS,
+      `timeline: body has ${body?.length} numbers, expected ${PERSONS * BODY_NUMBERS}`,
     );
     this.#stats.frames++;
     if (frameIndex <= this.#passed) this.#stats.lateFrames++;
     if (frameIndex <= this.#newest - this.#capacity) return;
     const slot = frameIndex % this.#capacity;
+    const at = slot * FRAME_NUMBERS;
     this.#indices[slot] = frameIndex;
-    this.#frames.set(face, slot * FRAME_NUMBERS);
+    this.#frames.set(face, at);
+    if (body) this.#body.set(body); // without one, the bodies stay where they were last seen
+    this.#frames.set(this.#body, at + BODY_OFFSET);
+    this.#frames[at + BODY_PRESENCE] = body ? 1 : 0;
     if (frameIndex > this.#newest) this.#newest = frameIndex;
   }
 
@@ -103,7 +131,10 @@ export class Timeline {
     Object.assign(this.#stats, { frames: 0, lateFrames: 0, heldFrames: 0 });
   }
 
-  /** Writes the [2, 51] pose at `atSample` (16 kHz clock, may be fractional) into `target` and says how it was found. */
+  /**
+   * Writes the pose at `atSample` (16 kHz clock, may be fractional) into `target` ({@link FRAME_NUMBERS}: faces [2, 51],
+   * bodies [2, 75], presence of the bodies) and says how it was found.
+   */
   sampleInto(target: Float32Array, atSample: number): Readonly<TimelineLook> {
     const look = this.#look;
     const position = (atSample * FRAME_RATE_HZ) / SAMPLE_RATE_HZ;
@@ -114,6 +145,8 @@ export class Timeline {
     if ((look.fresh && !wasFresh) || this.#cleared) {
       this.#cleared = false;
       for (let i = 0; i < FRAME_NUMBERS; i++) this.#offset[i] = this.#shown[i]! - target[i]!;
+      // Bodies that were not seen have nowhere to glide from: only their presence grows.
+      if (this.#shown[BODY_PRESENCE]! < 1e-3) this.#offset.fill(0, BODY_OFFSET, BODY_PRESENCE);
       this.#blending = true;
     } else if (this.#blending) this.#fade(atSample);
     if (this.#blending) for (let i = 0; i < FRAME_NUMBERS; i++) target[i]! += this.#offset[i]!;
@@ -125,9 +158,10 @@ export class Timeline {
   #fade(atSample: number) {
     const elapsedS = Math.max(0, atSample - this.#lastSample) / SAMPLE_RATE_HZ;
     const keep = Math.exp(-elapsedS / BLEND_S);
+    const keepBody = Math.exp(-elapsedS / BODY_BLEND_S);
     let largest = 0;
     for (let i = 0; i < FRAME_NUMBERS; i++) {
-      this.#offset[i]! *= keep;
+      this.#offset[i]! *= i < BODY_OFFSET ? keep : keepBody;
       largest = Math.max(largest, Math.abs(this.#offset[i]!));
     }
     if (largest < 1e-4) this.#blending = false;
@@ -149,6 +183,7 @@ export class Timeline {
       look.ageS = Number.POSITIVE_INFINITY;
       look.presence = 0;
       target.set(this.#rest);
+      target.set(this.#body, BODY_OFFSET);
       return;
     }
     const from = (before % this.#capacity) * FRAME_NUMBERS;
@@ -156,8 +191,11 @@ export class Timeline {
       look.fresh = false;
       look.ageS = (position - this.#newest) / FRAME_RATE_HZ;
       look.presence = 1 - smoothstep((look.ageS - HOLD_S) / EASE_S);
-      for (let i = 0; i < FRAME_NUMBERS; i++)
+      for (let i = 0; i < FACE_NUMBERS; i++)
         target[i] = this.#rest[i]! + (this.#frames[from + i]! - this.#rest[i]!) * look.presence;
+      // Bodies hold; what shows them eases by their presence.
+      for (let i = BODY_OFFSET; i < BODY_PRESENCE; i++) target[i] = this.#frames[from + i]!;
+      target[BODY_PRESENCE] = this.#frames[from + BODY_PRESENCE]! * look.presence;
       return;
     }
     look.fresh = true;
