@@ -1,4 +1,4 @@
-// ring[r,(n+t)%W,e] = qkv[r,t,E-E2+e]: the keys and values of frames n…n+T-1, n = clock[0]
+// ring[r,(n+t)%W,e] = qkv[r,t,E-E2+e]: the keys and values of tokens n…n+T-1, n = clock[0]*T
 // One lane per (r,t,e).
 
 override T: u32;
@@ -17,5 +17,5 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let e = id.x % E2;
   let t = id.x / E2 % T;
   let r = id.x / E2 / T;
-  ring[(r * W + (clock[0] + t) % W) * E2 + e] = qkv[(r * T + t) * E + E - E2 + e];
+  ring[(r * W + (clock[0] * T + t) % W) * E2 + e] = qkv[(r * T + t) * E + E - E2 + e];
 }

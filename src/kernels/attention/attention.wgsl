@@ -1,5 +1,5 @@
-// out[r,t,h] = softmax_j(q · k_j / sqrt(D) - slope_h * floor(dist_j / PERIOD)) · v_j, per head h
-// Keys j: PREFIX tokens (no bias) | frames still in the ring, newest first | the T tokens of the block itself.
+// out[r,t,h] = softmax_j(q · k_j / sqrt(D) - slope_h * floor(dist_j / PERIOD)) · v_j, dist_j = |i/GROUP - j/GROUP|, per head h
+// Keys j: PREFIX tokens (no bias) | tokens still in the ring, newest first | the T tokens of the block itself.
 // One workgroup per (head, t, r): a lane per key for the scores, then a lane per channel for the sum.
 
 override T: u32;
@@ -9,6 +9,7 @@ override H: u32;
 override P: u32; // tokens in prefix, of which the first PREFIX are used
 override PREFIX: u32;
 override W: u32;
+override GROUP: u32; // tokens that stand at one moment
 override PERIOD: u32;
 override WG: u32;
 override PARTS: u32; // lanes per channel in the last sum
@@ -53,8 +54,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let head = group.x * D;
   let t = group.y;
   let r = group.z;
-  let frame = clock[0]; // frames emitted so far; the ring holds the last `cached` of them
-  let cached = min(frame, W);
+  let emitted = clock[0] * T; // tokens so far; the ring holds the last `cached` of them
+  let moment = (emitted + t) / GROUP;
+  let cached = min(emitted, W);
   let keys = PREFIX + cached + T;
   for (var d = lane; d < D; d += WG) { query[d] = qkv[(r * T + t) * 3u * C + head + d]; }
   workgroupBarrier();
@@ -69,15 +71,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let key = (r * P + j) * 2u * C + head;
       for (var d = 0u; d < D; d++) { score += query[d] * prefix[key + d]; }
     } else if (j < PREFIX + cached) {
-      let age = j - PREFIX; // 0 is the frame before the block
-      let key = (r * W + (frame - 1u - age) % W) * 2u * C + head;
+      let age = j - PREFIX; // 0 is the token before the block
+      let key = (r * W + (emitted - 1u - age) % W) * 2u * C + head;
       for (var d = 0u; d < D; d++) { score += query[d] * ring[key + d]; }
-      bias = slope * f32((t + 1u + age) / PERIOD);
+      bias = slope * f32((moment - (emitted - 1u - age) / GROUP) / PERIOD);
     } else {
       let other = j - PREFIX - cached;
       let key = (r * T + other) * 3u * C + C + head;
       for (var d = 0u; d < D; d++) { score += query[d] * qkv[key + d]; }
-      bias = slope * f32((max(t, other) - min(t, other)) / PERIOD);
+      let theirs = (emitted + other) / GROUP;
+      bias = slope * f32((max(moment, theirs) - min(moment, theirs)) / PERIOD);
     }
     weight[j] = score * scale - bias;
     best = max(best, weight[j]);
@@ -101,7 +104,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         if (j < PREFIX) {
           value = prefix[(r * P + j) * 2u * C + C + head + d];
         } else if (j < PREFIX + cached) {
-          value = ring[(r * W + (frame - 1u - (j - PREFIX)) % W) * 2u * C + C + head + d];
+          value = ring[(r * W + (emitted - 1u - (j - PREFIX)) % W) * 2u * C + C + head + d];
         } else {
           value = qkv[(r * T + j - PREFIX - cached) * 3u * C + 2u * C + head + d];
         }

@@ -1,9 +1,11 @@
 // x = sqrt(a') * x0 + direction * eps + sigma * noise   (DDIM, Song et al. 2021, eq. 12; a = alpha bar, a' the next)
-// x0 = clamp(y or (x - sqrt(1-a) * y) / sqrt(a), low, high), eps = (x - sqrt(a) * x0) / sqrt(1-a). One lane per (r,t,f).
+// x0 = clamp(y or (x - sqrt(1-a) * y) / sqrt(a), low, high), eps = (x - sqrt(a) * x0) / sqrt(1-a), or x0 where REPLACES.
+// One lane per (r,t,f).
 
 override F: u32;
 override STEP: u32;         // row of steps
 override PREDICTS_EPS: bool; // y is eps, else x0
+override REPLACES: bool;     // x0 stands for eps too (diffusers 0.11)
 override COUNT: u32;        // R*T*F
 
 @group(0) @binding(0) var<storage, read> y: array<f32>;       // [R,T,F]
@@ -27,7 +29,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var x0 = y[i];
   if (PREDICTS_EPS) { x0 = (x[i] - spread * y[i]) / signal; }
   x0 = clamp(x0, low[f], high[f]);
-  let eps = (x[i] - signal * x0) / spread;
+  var eps = (x[i] - signal * x0) / spread;
+  if (REPLACES) { eps = x0; }
   var next = next_signal * x0 + direction * eps;
   if (sigma > 0.0) { next += sigma * noise[i]; }
   x[i] = next;

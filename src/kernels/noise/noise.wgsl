@@ -1,9 +1,9 @@
 // out[r,t,f] = (sum of the eight 16-bit halves of philox4x32(counter, key) - 262140) * SCALE: a standard normal
-// counter = (f, r, n+t, STEP) with n = clock[0]; key = (clock[1], clock[2]). One lane per (r,t,f).
+// counter = (f, (r*T+t) mod ROWS, n, STEP) with n = clock[0]; key = (clock[1], clock[2]). One lane per (r,t,f).
 // Integers until one multiplication, so the bits equal those of philox.ts and philox.py.
 
-override T: u32;
 override F: u32;
+override ROWS: u32;
 override STEP: u32;
 override COUNT: u32; // R*T*F
 
@@ -36,9 +36,8 @@ fn philox4x32(start: vec4u, seed: vec2u) -> vec4u {
 fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= COUNT) { return; }
   let f = id.x % F;
-  let t = id.x / F % T;
-  let r = id.x / F / T;
-  let words = philox4x32(vec4u(f, r, clock[0] + t, STEP), vec2u(clock[1], clock[2]));
+  let row = id.x / F % ROWS;
+  let words = philox4x32(vec4u(f, row, clock[0], STEP), vec2u(clock[1], clock[2]));
   let halves = (words & vec4u(0xffffu)) + (words >> vec4u(16u));
   let sum = halves.x + halves.y + halves.z + halves.w;
   out[id.x] = f32(i32(sum) - 262140) * SCALE;
