@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from layers import Layer, head_slopes
 from philox import normals
 
 ARKIT_51 = (
@@ -72,11 +73,6 @@ def sampling_steps(total: int, steps: int) -> list[int]:
     return [math.floor(total * (steps - i) / steps + 0.5) - 1 for i in range(steps)]
 
 
-def head_slopes(heads: int) -> Tensor:
-    """Slope of the distance bias per head, f32 [heads]: 2^(-8 h / heads), h = 1..heads (ALiBi)."""
-    return torch.tensor([2.0 ** (-8 * (h + 1) / heads) for h in range(heads)])
-
-
 def sinusoid(step: Tensor, d: int) -> Tensor:
     """Embedding of diffusion steps [N] as [N, d]: cosines, then sines, of step * 10000^(-i / (d / 2))."""
     half = d // 2
@@ -85,49 +81,12 @@ def sinusoid(step: Tensor, d: int) -> Tensor:
     return torch.cat([angle.cos(), angle.sin()], 1).float()
 
 
-class Attention(nn.Module):
-    """Projections of one attention; rows of `qkv` are [Q; K; V], heads are contiguous slices."""
-
-    def __init__(self, d: int):
-        super().__init__()
-        self.qkv = nn.Linear(d, 3 * d)
-        self.out = nn.Linear(d, d)
-
-
-class FeedForward(nn.Module):
-    """Two linears around a tanh-approximated GELU."""
-
-    def __init__(self, d: int, ff: int):
-        super().__init__()
-        self.up = nn.Linear(d, ff)
-        self.down = nn.Linear(ff, d)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.down(F.gelu(self.up(x), approximate="tanh"))
-
-
-class DenoiserLayer(nn.Module):
-    """One pre-norm transformer layer."""
-
-    def __init__(self, d: int, ff: int):
-        super().__init__()
-        self.norm1 = nn.LayerNorm(d)
-        self.attn = Attention(d)
-        self.norm2 = nn.LayerNorm(d)
-        self.ff = FeedForward(d, ff)
-
-    def prefix_kv(self, prefix: Tensor) -> Tensor:
-        """Keys and values [..., 2 d] of prefix tokens [..., d]; prefix tokens are not layer-normed."""
-        d = prefix.shape[-1]
-        return F.linear(prefix, self.attn.qkv.weight[d:], self.attn.qkv.bias[d:])
-
-
 class Denoiser(nn.Module):
     """The part of the network that a lip fine-tuning may replace."""
 
     def __init__(self, config: FaceConfig):
         super().__init__()
-        self.layers = nn.ModuleList(DenoiserLayer(config.d, config.ff) for _ in range(config.layers))
+        self.layers = nn.ModuleList(Layer(config.d, config.ff, config.heads) for _ in range(config.layers))
 
 
 class StepEmbedding(nn.Module):
