@@ -7,6 +7,7 @@ import type { Conditions } from './backend.ts';
 import type { Models } from './models.ts';
 import { KeyValueRing } from './ring.ts';
 import { dataOf, type Feeds, floats, indices, openSession, type Session } from './wasm.session.ts';
+import type { LiveState } from './wasm.state.ts';
 
 const ROWS = PERSONS;
 
@@ -15,6 +16,8 @@ export type OnStep = (step: number, x0: Float32Array, x: Float32Array) => void;
 
 /** The face denoiser as ONNX graphs; TypeScript runs DDIM and keeps the key/value ring. */
 export class WasmFace {
+  /** The rings, by the names of a saved state. */
+  readonly state: LiveState;
   readonly #session: Session;
   readonly #prefix: Session;
   readonly #models: Models;
@@ -46,8 +49,17 @@ export class WasmFace {
       audio: floats(this.#audio, ROWS, 2 * models.encoder.C),
       x: floats(this.#x, ROWS, 1, channels),
     };
-    for (const [i, ring] of this.#ring.layers.entries())
+    const state: Record<string, Float32Array> = {};
+    for (const [i, ring] of this.#ring.layers.entries()) {
       this.#feeds[`layers.${i}.ring`] = floats(ring, ROWS, window, 2 * C);
+      state[`face.layers.${i}.ring`] = ring;
+    }
+    this.state = state;
+  }
+
+  /** Frames so far. */
+  get frames() {
+    return this.#ring.blocks;
   }
 
   /** Opens both graphs; throws `asset` when one does not fit the weights. Call `setConditions` before `sample`. */
@@ -87,7 +99,7 @@ export class WasmFace {
     const { channels, layers } = this.#models.face;
     const { mean, std } = this.#models;
     this.#pairTokens(token);
-    const frameIndex = this.#ring.frames;
+    const frameIndex = this.#ring.blocks;
     const x = this.#x;
     for (let at = 0; at < x.length; at++)
       x[at] = normal(at % channels, Math.floor(at / channels), frameIndex, 0, this.#seed);
@@ -109,6 +121,11 @@ export class WasmFace {
 
   reset() {
     this.#ring.reset();
+  }
+
+  /** Takes `state` as it stands for that after `frames` frames. */
+  resume(frames: number) {
+    this.#ring.resume(frames);
   }
 
   dispose() {

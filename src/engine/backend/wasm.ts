@@ -1,8 +1,20 @@
-import type { Backend, BackendInfo, BackendOptions, Conditions, Tick } from './backend.ts';
+import { EngineError } from '../../errors.ts';
+import { PERSONS } from '../motion.ts';
+import type {
+  Backend,
+  BackendInfo,
+  BackendOptions,
+  BackendState,
+  Conditions,
+  MotionCodes,
+  Tick,
+  TickWork,
+} from './backend.ts';
 import type { Models } from './models.ts';
 import { WasmEncoder } from './wasm.encoder.ts';
 import { WasmFace } from './wasm.face.ts';
 import { runtimeVersion, useRuntime } from './wasm.session.ts';
+import { copyState, fillState, type LiveState } from './wasm.state.ts';
 
 /** The ONNX graphs of a conversation and the WebAssembly build that runs them. */
 export type WasmFiles = {
@@ -16,15 +28,17 @@ export type WasmFiles = {
 /** Runs the networks as ONNX graphs in onnxruntime-web (WASM SIMD, one thread); TypeScript keeps the state. */
 export class WasmBackend implements Backend {
   readonly info: BackendInfo;
+  readonly full = false;
   readonly #encoder: WasmEncoder;
   readonly #face: WasmFace;
-  readonly #lookahead: number;
+  readonly #turn = new Float32Array(PERSONS);
+  readonly #live: LiveState;
   #ticks = 0;
 
-  private constructor(encoder: WasmEncoder, face: WasmFace, lookahead: number, reason: string) {
+  private constructor(encoder: WasmEncoder, face: WasmFace, reason: string) {
     this.#encoder = encoder;
     this.#face = face;
-    this.#lookahead = lookahead;
+    this.#live = { ...encoder.state, ...face.state };
     this.info = { backend: 'wasm', adapter: `onnxruntime-web ${runtimeVersion()}, 1 thread`, reason };
   }
 
@@ -35,21 +49,47 @@ export class WasmBackend implements Backend {
     const graphs = { face: files.faceGraph, prefix: files.prefixGraph };
     const face = await WasmFace.open(models, graphs, options.sampler);
     await face.setConditions(options.conditions);
-    return new WasmBackend(encoder, face, models.encoder.lookahead, reason);
+    return new WasmBackend(encoder, face, reason);
   }
 
   setConditions(conditions: Conditions) {
     return this.#face.setConditions(conditions);
   }
 
-  async tick(mel: Float32Array, listenOnly = false): Promise<Tick> {
+  async tick(mel: Float32Array, work: TickWork): Promise<Tick> {
     const { token, phones, voicing } = await this.#encoder.step(mel);
-    const frameIndex = this.#ticks++ - this.#lookahead;
-    const face = frameIndex < 0 || listenOnly ? undefined : await this.#face.sample(token);
-    return { face, phones, voicing };
+    this.#ticks++;
+    const face = work.frame ? await this.#face.sample(token) : undefined;
+    return {
+      face,
+      behaviour: undefined,
+      codes: undefined,
+      turn: this.#turn,
+      body: undefined,
+      phones,
+      voicing,
+    };
   }
 
-  reset() {
+  async encodeMotion(): Promise<MotionCodes> {
+    throw new EngineError('unsupported', 'These models hold no behaviour network.', {
+      hint: 'Use the model files that came with this version of duologue.',
+    });
+  }
+
+  async save(): Promise<BackendState> {
+    const counters = { ticks: this.#ticks, frames: this.#face.frames, lower: 0, upper: 0 };
+    return { version: 1, counters, tensors: copyState(this.#live) };
+  }
+
+  async restore(state: BackendState) {
+    fillState(this.#live, state);
+    this.#ticks = state.counters.ticks;
+    this.#encoder.resume(this.#ticks);
+    this.#face.resume(state.counters.frames);
+  }
+
+  async reset() {
     this.#ticks = 0;
     this.#encoder.reset();
     this.#face.reset();
