@@ -75,12 +75,8 @@ def face_graph(model: Face, spans: dict, location: str) -> Graph:
     h = graph.op("Add", graph.linear(x, "x_proj"), spoken)
     for i in range(config.layers):
         path = f"denoiser.layers.{i}"
-        qkv = graph.linear(graph.layernorm(h, f"{path}.norm1"), f"{path}.attn.qkv")
-        mixed, kv = graph.attention(qkv, rings[i], bias, prefix=prefixes[i])
+        h, kv = graph.layer(h, path, rings[i], bias, prefix=prefixes[i])
         graph.output(kv, f"layers.{i}.kv", ["R", 1, 2 * config.d])
-        h = graph.op("Add", h, graph.linear(mixed, f"{path}.attn.out"))
-        up = graph.gelu(graph.linear(graph.layernorm(h, f"{path}.norm2"), f"{path}.ff.up"))
-        h = graph.op("Add", h, graph.linear(up, f"{path}.ff.down"))
     graph.output(graph.linear(graph.layernorm(h, "norm"), "out"), "x0", ["R", 1, len(config.channels)])
     return graph
 

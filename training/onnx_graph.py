@@ -15,11 +15,12 @@ class Graph:
         self.name, self.tensors, self.spans, self.location = name, tensors, spans, location
         self.width, self.heads = width, heads
         self.nodes, self.inputs, self.outputs, self.initialisers = [], [], [], []
-        self.made, self.count = {}, 0
+        self.made, self.shapes, self.count = {}, {}, 0
 
     def input(self, name, shape, dtype=TensorProto.FLOAT):
         """Declare an input; strings in the shape are dynamic dimensions."""
         self.inputs.append(helper.make_tensor_value_info(name, dtype, shape))
+        self.shapes[name] = shape
         return name
 
     def output(self, value, name, shape):
@@ -63,11 +64,12 @@ class Graph:
         return self.made[name]
 
     def linear(self, x, path):
-        """x [.., C] @ weight[O, C]ᵀ + bias."""
+        """x [.., C] @ weight[O, C]ᵀ, + bias where there is one."""
         key = f"{path}.weight transposed"
         if key not in self.made:
             self.made[key] = self.op("Transpose", self.weight(f"{path}.weight"), perm=[1, 0])
-        return self.op("Add", self.op("MatMul", x, self.made[key]), self.weight(f"{path}.bias"))
+        product = self.op("MatMul", x, self.made[key])
+        return self.op("Add", product, self.weight(f"{path}.bias")) if f"{path}.bias" in self.tensors else product
 
     def layernorm(self, x, path):
         """LayerNorm over the last axis, eps 1e-5."""
@@ -82,11 +84,12 @@ class Graph:
         """x[start:end] along one axis."""
         return self.op("Slice", x, self.ints(start), self.ints(end), self.ints(axis))
 
-    def attention(self, qkv, ring, bias, prefix=None, prefix_tokens=5):
-        """One new frame against [prefix | ring | itself].
+    def attention(self, qkv, ring, bias, prefix=None, prefix_tokens=5, own=None):
+        """T new tokens (one block) against [prefix | ring | themselves].
 
-        qkv [R, 1, 3C]; ring [R, W, 2C] (k‖v, any slot order); bias [H, W] added to the ring's scores;
-        prefix [R, P, 2C] and the frame itself get bias 0. Returns (out [R, 1, C], kv [R, 1, 2C]).
+        qkv [R, T, 3C]; ring [R, W, 2C] (k‖v, any slot order); bias added to the ring's scores: an input [H, W], or
+        [H, T, W] where the block's tokens stand at different moments; prefix [R, P, 2C] gets bias 0; `own` is the
+        array [H, T, T] of the block's bias for itself (one token: 0). Returns (out [R, T, C], kv [R, T, 2C]).
         """
         width = self.width
         depth = width // self.heads
@@ -99,21 +102,40 @@ class Graph:
         k = self.op("Transpose", self.op("Reshape", k, per_head), perm=[0, 2, 3, 1])
         v = self.op("Transpose", self.op("Reshape", v, per_head), perm=[0, 2, 1, 3])
         q = self.op("Mul", q, self.constant(np.float32(1 / np.sqrt(depth))))
-        scores = self.op("Add", self.op("MatMul", q, k), self.padded_bias(bias, prefix_tokens if prefix else 0))
+        scores = self.op("Add", self.op("MatMul", q, k), self.padded_bias(bias, prefix_tokens if prefix else 0, own))
         mixed = self.op("MatMul", self.op("Softmax", scores, axis=-1), v)
         out = self.op("Reshape", self.op("Transpose", mixed, perm=[0, 2, 1, 3]), self.ints(0, -1, width))
         return out, kv
 
-    def padded_bias(self, bias, prefix):
-        """bias [H, W] with zeros for the prefix and the frame itself, as [1, H, 1, P + W + 1]."""
-        key = f"{bias} padded {prefix}"
+    def padded_bias(self, bias, prefix, own=None):
+        """The ring's bias [H, W] or [H, T, W], zeros for the prefix before it and `own` after it: [1, H, T, keys]."""
+        own = np.zeros((self.heads, 1, 1), np.float32) if own is None else np.asarray(own, np.float32)
+        tokens = own.shape[1]
+        key = f"{bias} padded {prefix} {own.tobytes().hex()}"
         if key not in self.made:
-            zero = self.constant(np.zeros((self.heads, 1), np.float32))
-            parts = [bias, zero]
+            if tokens == 1:
+                parts = [bias, self.constant(own[:, 0])]
+                if prefix:
+                    parts.insert(0, self.constant(np.zeros((self.heads, prefix), np.float32)))
+                self.made[key] = self.op("Unsqueeze", self.op("Concat", *parts, axis=1), self.ints(0, 2))
+                return self.made[key]
+            shape = self.shapes[bias]
+            if len(shape) == 2:
+                size = self.ints(self.heads, tokens, shape[-1])
+                bias = self.op("Expand", self.op("Unsqueeze", bias, self.ints(1)), size)
+            parts = [bias, self.constant(own)]
             if prefix:
-                parts.insert(0, self.constant(np.zeros((self.heads, prefix), np.float32)))
-            self.made[key] = self.op("Unsqueeze", self.op("Concat", *parts, axis=1), self.ints(0, 2))
+                parts.insert(0, self.constant(np.zeros((self.heads, tokens, prefix), np.float32)))
+            self.made[key] = self.op("Unsqueeze", self.op("Concat", *parts, axis=2), self.ints(0))
         return self.made[key]
+
+    def layer(self, h, path, ring, bias, **attention):
+        """One pre-norm transformer layer over h [R, T, C]; returns (h, kv [R, T, 2C])."""
+        qkv = self.linear(self.layernorm(h, f"{path}.norm1"), f"{path}.attn.qkv")
+        mixed, kv = self.attention(qkv, ring, bias, **attention)
+        h = self.op("Add", h, self.linear(mixed, f"{path}.attn.out"))
+        up = self.gelu(self.linear(self.layernorm(h, f"{path}.norm2"), f"{path}.ff.up"))
+        return self.op("Add", h, self.linear(up, f"{path}.ff.down")), kv
 
     def save(self, path):
         """Check the graph and write it; the weights' file must stand beside it."""
