@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from diffusion import alpha_bars, sampling_steps
 from layers import Layer, head_slopes
 from philox import normals
 
@@ -59,18 +60,6 @@ class FaceConfig:
     def to_dict(self) -> dict:
         """Plain dictionary for JSON."""
         return asdict(self)
-
-
-def alpha_bars(schedule: dict) -> Tensor:
-    """Cumulative products of 1 - beta, f64 [T], for the scaled-linear schedule of DiffSpeaker."""
-    start, end = math.sqrt(schedule["beta_start"]), math.sqrt(schedule["beta_end"])
-    betas = torch.linspace(start, end, schedule["T"], dtype=torch.float64) ** 2
-    return torch.cumprod(1 - betas, 0)
-
-
-def sampling_steps(total: int, steps: int) -> list[int]:
-    """The diffusion steps visited with `steps` denoising passes, from noise to clean (4 -> 999, 749, 499, 249)."""
-    return [math.floor(total * (steps - i) / steps + 0.5) - 1 for i in range(steps)]
 
 
 def sinusoid(step: Tensor, d: int) -> Tensor:
