@@ -1,25 +1,61 @@
 import { Checkpoint } from '../model/checkpoint.ts';
 import {
+  type BodyConfig,
+  bodyConfig,
+  type DimConfig,
+  dimConfig,
   type FaceConfig,
   faceConfig,
   type SpeechEncoderConfig,
   speechEncoderConfig,
 } from '../model/config.ts';
+import type { BodyNetwork } from './backend.ts';
 
-/** The two weight files of a conversation, read once and shared by whichever backend runs. */
+type Vector = Float32Array<ArrayBuffer>;
+
+/** The behaviour network's file, read once. */
+export type DimModel = {
+  readonly config: DimConfig;
+  readonly weights: Checkpoint;
+  readonly file: ArrayBuffer;
+  /** [24] per-channel normalisation: z = (value − mean) / std. */
+  readonly mean: Vector;
+  readonly std: Vector;
+  /** What stands before frame 0: [24] z of each person, and [4, 2] codes. */
+  readonly restMotion: Vector;
+  readonly restCodes: Vector;
+};
+
+/** A body network's file, read once; all vectors are [F]. */
+export type BodyModel = {
+  readonly config: BodyConfig;
+  readonly weights: Checkpoint;
+  readonly file: ArrayBuffer;
+  /** Per-feature normalisation: z = (feature − mean) / std. */
+  readonly mean: Vector;
+  readonly std: Vector;
+  /** Bounds of x0 and the standing rest pose, normalised. */
+  readonly low: Vector;
+  readonly high: Vector;
+  readonly rest: Vector;
+};
+
+/** The weight files of a conversation, read once and shared by whichever backend runs. */
 export type Models = {
   readonly encoder: SpeechEncoderConfig;
   readonly face: FaceConfig;
+  readonly dim: DimModel;
+  readonly body: Readonly<Record<BodyNetwork, BodyModel>>;
   readonly encoderWeights: Checkpoint;
   readonly faceWeights: Checkpoint;
   readonly encoderFile: ArrayBuffer;
   readonly faceFile: ArrayBuffer;
   /** Per-channel normalisation of the face: z = (weight − mean) / std. */
-  readonly mean: Float32Array<ArrayBuffer>;
-  readonly std: Float32Array<ArrayBuffer>;
+  readonly mean: Vector;
+  readonly std: Vector;
   /** Weight 0 and weight 1 in normalised units. */
-  readonly low: Float32Array<ArrayBuffer>;
-  readonly high: Float32Array<ArrayBuffer>;
+  readonly low: Vector;
+  readonly high: Vector;
   /** The log-mel value of digital silence, which stands before the first sample. */
   readonly melSilence: number;
 };
@@ -27,11 +63,14 @@ export type Models = {
 /** Fetches one model file by its name; throws `asset` when it cannot be had. */
 export type Fetch = (name: string) => Promise<ArrayBuffer>;
 
-/** Loads and checks both weight files; throws `asset` when one is missing, damaged or of the wrong version. */
+/** Loads and checks all weight files; throws `asset` when one is missing, damaged or of the wrong version. */
 export async function loadModels(fetch: Fetch): Promise<Models> {
-  const [encoderFile, faceFile] = await Promise.all([
+  const [encoderFile, faceFile, dim, lower, upper] = await Promise.all([
     fetch('speech-encoder.safetensors'),
     fetch('face.safetensors'),
+    fetch('dim.safetensors').then(dimModel),
+    fetch('body-lower.safetensors').then((file) => bodyModel(file, 'body-lower')),
+    fetch('body-upper.safetensors').then((file) => bodyModel(file, 'body-upper')),
   ]);
   const encoderWeights = new Checkpoint(encoderFile, 'speech-encoder.safetensors', 'speech-encoder');
   const faceWeights = new Checkpoint(faceFile, 'face.safetensors', 'face');
@@ -42,6 +81,8 @@ export async function loadModels(fetch: Fetch): Promise<Models> {
   return {
     encoder,
     face,
+    dim,
+    body: { lower, upper },
     encoderWeights,
     faceWeights,
     encoderFile,
@@ -51,5 +92,36 @@ export async function loadModels(fetch: Fetch): Promise<Models> {
     low: mean.map((m, c) => (0 - m) / std[c]),
     high: mean.map((m, c) => (1 - m) / std[c]),
     melSilence: Math.fround((Math.log(1e-10) + 10) / 5),
+  };
+}
+
+function dimModel(file: ArrayBuffer): DimModel {
+  const weights = new Checkpoint(file, 'dim.safetensors', 'dim');
+  const config = dimConfig(weights);
+  const channels = [config.channels.length];
+  return {
+    config,
+    weights,
+    file,
+    mean: weights.f32('mean', channels),
+    std: weights.f32('std', channels),
+    restMotion: weights.f32('rest_motion', channels),
+    restCodes: weights.f32('rest_codes', [4, config.groups]),
+  };
+}
+
+function bodyModel(file: ArrayBuffer, network: 'body-lower' | 'body-upper'): BodyModel {
+  const weights = new Checkpoint(file, `${network}.safetensors`, network);
+  const config = bodyConfig(weights);
+  const vector = (name: string) => weights.f32(name, [config.features]);
+  return {
+    config,
+    weights,
+    file,
+    mean: vector('mean'),
+    std: vector('std'),
+    low: vector('low'),
+    high: vector('high'),
+    rest: vector('rest'),
   };
 }

@@ -69,9 +69,9 @@ export class Checkpoint {
     return dtype === 'F32' ? new Float32Array(copy.buffer) : halvesToFloats(new Uint16Array(copy.buffer));
   }
 
-  /** A number of the config; throws `asset` when it is missing. */
-  number(key: string): number {
-    const value = this.config[key];
+  /** A number of the config, or of a record inside it; throws `asset` when it is missing. */
+  number(key: string, record: Readonly<Record<string, unknown>> = this.config): number {
+    const value = record[key];
     if (typeof value !== 'number')
       throw new EngineError(
         'asset',
