@@ -1,0 +1,447 @@
+"""Dyadic interaction model: codes of listening and of speaking for both persons of a conversation, frame by frame.
+
+Tran et al. 2024 (DIM), made causal: every encoder, decoder and VQ decoder sees only what stood before. Shapes: B =
+sequences, T = frames, C = 24 motion channels, d = width, H = heads, G = 2 groups of K = 256 codes. Motion is
+z = (m - mean) / std. In pair i of the two, person i speaks and person 1 - i listens; decoder row 2 i predicts the
+listener codes of person 1 - i from the speaker's joint token, row 2 i + 1 the speaker codes of person i from the
+listener's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from face import ARKIT_51
+from layers import Layer, block_bias, causal_bias, ring_bias, write_ring
+from philox import philox4x32
+from speech_encoder import CausalConv
+
+FACE_CHANNELS = (
+    "browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekSquintLeft cheekSquintRight "
+    "eyeBlinkLeft eyeBlinkRight eyeSquintLeft eyeSquintRight eyeWideLeft eyeWideRight noseSneerLeft noseSneerRight "
+    "mouthSmileLeft mouthSmileRight mouthFrownLeft mouthFrownRight mouthDimpleLeft mouthDimpleRight"
+).split()
+"""The ARKit channels that both the codes and the face network know."""
+
+CHANNELS = [*FACE_CHANNELS, "headX", "headY", "headZ"]
+"""Motion channels: ARKit weights 0..1, then the head's exponential map against the chest in rad."""
+
+FACE_INDEX = [ARKIT_51.index(name) for name in FACE_CHANNELS]
+"""Where FACE_CHANNELS stand in ARKIT_51."""
+
+SPEAKER_OF = (1, 3)
+"""Decoder rows that hold the speaker codes of persons 0 and 1."""
+
+LISTENER_OF = (2, 0)
+"""Decoder rows that hold the listener codes of persons 0 and 1."""
+
+SAMPLING_STAGE = 0x10000
+ATTACK, RELEASE = 0.5, 0.08
+
+
+@dataclass(frozen=True)
+class DimConfig:
+    """Sizes of the network and its sampling defaults; stored as JSON in the weight file."""
+
+    d: int = 192
+    heads: int = 4
+    ff: int = 768
+    window: int = 64
+    vq: dict = field(
+        default_factory=lambda: {
+            "d": 128, "ff": 384, "heads": 4, "window": 32, "encoder_layers": 1, "decoder_layers": 2
+        }
+    )  # fmt: skip
+    groups: int = 2
+    codes: int = 256
+    code_dim: int = 64
+    layers: dict = field(default_factory=lambda: {"encoder": 1, "joint": 2, "decoder": 2})
+    channels: list[str] = field(default_factory=lambda: list(CHANNELS))
+    token: int = 256
+    temperature: float = 0.8
+    top_k: int = 26
+
+    def to_dict(self) -> dict:
+        """Plain dictionary for JSON."""
+        return asdict(self)
+
+
+def gelu(x: Tensor) -> Tensor:
+    """GELU in its tanh approximation."""
+    return F.gelu(x, approximate="tanh")
+
+
+class Stack(nn.Module):
+    """Layers and a norm, over whole sequences or block by block."""
+
+    def __init__(self, d: int, ff: int, heads: int, layers: int):
+        super().__init__()
+        self.layers = nn.ModuleList(Layer(d, ff, heads) for _ in range(layers))
+        self.norm = nn.LayerNorm(d)
+
+    def run(self, h: Tensor, bias: Tensor) -> Tensor:
+        """Normed output [B, N, d] of a whole sequence under a bias [H, N, N]."""
+        for layer in self.layers:
+            h, _ = layer(h, bias)
+        return self.norm(h)
+
+    def step(self, h: Tensor, rings: list[Tensor], bias: Tensor, block: int) -> Tensor:
+        """Normed output of one block [R, T, d]; the block goes into the rings as number `block`."""
+        for layer, ring in zip(self.layers, rings, strict=True):
+            h, kv = layer(h, bias, ring)
+            write_ring(ring, kv, block)
+        return self.norm(h)
+
+
+class RoleEncoder(Stack):
+    """Motion of the frame before and the speech token of this frame -> a token per frame."""
+
+    def __init__(self, config: DimConfig):
+        super().__init__(config.d, config.ff, config.heads, config.layers["encoder"])
+        self.project_in = nn.Linear(len(config.channels) + config.token, config.d)
+
+
+class CodeDecoder(Stack):
+    """Joint token and the row's previous codes -> logits of its next codes."""
+
+    def __init__(self, config: DimConfig):
+        super().__init__(config.d, config.ff, config.heads, config.layers["decoder"])
+        tokens = 2 * config.groups * config.codes
+        self.groups, self.codes = config.groups, config.codes
+        self.token_emb = nn.Embedding(tokens, config.d)
+        self.to_logits = nn.Linear(config.d, tokens, bias=False)
+        nn.init.normal_(self.token_emb.weight, std=0.3)
+
+    def embed(self, codes: Tensor) -> Tensor:
+        """Sum [..., rows, T, d] of the embeddings of previous codes [..., rows, T, G]; rows alternate listener, speaker."""
+        half = self.groups * self.codes
+        role = torch.arange(codes.shape[-3], device=codes.device)[:, None, None] % 2
+        group = torch.arange(self.groups, device=codes.device)
+        return self.token_emb(codes + role * half + group * self.codes).sum(-2)
+
+    def logits(self, h: Tensor) -> Tensor:
+        """Each row's own half of the logits, [..., rows, T, G, K], of normed h [..., rows, T, d]."""
+        listener, speaker = self.to_logits.weight.chunk(2)
+        rows = torch.stack([F.linear(h[..., 0::2, :, :], listener), F.linear(h[..., 1::2, :, :], speaker)], -3)
+        return rows.flatten(-4, -3).unflatten(-1, (self.groups, self.codes))
+
+
+class Quantize(nn.Module):
+    """The codebook: row g * K + k of `embedding` [G K, code_dim] is code k of group g."""
+
+    def __init__(self, config: DimConfig):
+        super().__init__()
+        self.groups, self.codes = config.groups, config.codes
+        self.embedding = nn.Parameter(torch.randn(config.groups * config.codes, config.code_dim) * 0.5)
+
+    def tables(self) -> Tensor:
+        """The codebook as [G, K, code_dim]."""
+        return self.embedding.unflatten(0, (self.groups, self.codes))
+
+    def distances(self, latent: Tensor) -> Tensor:
+        """Squared distances [..., G, K] of latents [..., G code_dim] to every code of each group."""
+        tables = self.tables()
+        x = latent.unflatten(-1, (self.groups, -1))
+        cross = torch.einsum("...gc,gkc->...gk", x, tables)
+        return (x * x).sum(-1, keepdim=True) - 2 * cross + (tables * tables).sum(-1)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Nearest codes [..., G], i64."""
+        return self.distances(latent).argmin(-1)
+
+    def lookup(self, codes: Tensor) -> Tensor:
+        """Codebook vectors [..., G code_dim] of codes [..., G]."""
+        offset = torch.arange(self.groups, device=codes.device) * self.codes
+        return self.embedding[codes + offset].flatten(-2)
+
+
+class VqEncoder(Stack):
+    """Motion z -> latents of both groups, causally."""
+
+    def __init__(self, config: DimConfig):
+        vq = config.vq
+        super().__init__(vq["d"], vq["ff"], vq["heads"], vq["encoder_layers"])
+        self.conv_in = CausalConv(len(config.channels), vq["d"], 5)
+        self.project = nn.Linear(vq["d"], config.groups * config.code_dim)
+
+
+class VqDecoder(Stack):
+    """Codebook vectors -> motion z, causally."""
+
+    def __init__(self, config: DimConfig):
+        vq = config.vq
+        super().__init__(vq["d"], vq["ff"], vq["heads"], vq["decoder_layers"])
+        self.project = nn.Linear(config.groups * config.code_dim, vq["d"])
+        self.conv_in = CausalConv(vq["d"], vq["d"], 5)
+        self.out = nn.Linear(vq["d"], len(config.channels))
+
+
+class Vq(nn.Module):
+    """One role's VQ-VAE: encoder, codebook, decoder; all causal."""
+
+    def __init__(self, config: DimConfig):
+        super().__init__()
+        self.heads, self.window = config.vq["heads"], config.vq["window"]
+        self.encoder, self.quantize, self.decoder = VqEncoder(config), Quantize(config), VqDecoder(config)
+
+    def encode(self, motion: Tensor, past: Tensor) -> Tensor:
+        """Latents [B, T, G code_dim] of motion z [B, T, C] after the four frames `past` [B, 4, C]."""
+        bias = causal_bias(self.heads, motion.shape[1], self.window).to(motion.device)
+        encoder = self.encoder
+        return encoder.project(encoder.run(gelu(encoder.conv_in(motion, past)), bias))
+
+    def decode(self, vectors: Tensor) -> Tensor:
+        """Motion z [B, T, C] of codebook vectors [B, T, G code_dim], from the start of a stream."""
+        bias = causal_bias(self.heads, vectors.shape[1], self.window).to(vectors.device)
+        decoder = self.decoder
+        h = decoder.project(vectors)
+        past = h.new_zeros(h.shape[0], decoder.conv_in.carried, h.shape[2])
+        return decoder.out(decoder.run(gelu(decoder.conv_in(h, past)), bias))
+
+
+class Dim(nn.Module):
+    """PyTorch twin of the engine's dyadic network."""
+
+    def __init__(self, config: DimConfig | None = None):
+        super().__init__()
+        self.config = config = config or DimConfig()
+        channels = len(config.channels)
+        self.encoder_s, self.encoder_l = RoleEncoder(config), RoleEncoder(config)
+        self.encoder_joint = Stack(config.d, config.ff, config.heads, config.layers["joint"])
+        self.decoder_joint = CodeDecoder(config)
+        self.speaker_vq, self.listener_vq = Vq(config), Vq(config)
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("std", torch.ones(channels))
+        self.register_buffer("rest_motion", torch.zeros(channels))
+        self.register_buffer("rest_codes", torch.zeros(4, config.groups))
+
+    def normalise(self, motion: Tensor) -> Tensor:
+        """Motion [..., C] in weights and rad -> z."""
+        return (motion - self.mean) / self.std
+
+    def physical(self, z: Tensor) -> Tensor:
+        """z [..., C] -> weights limited to 0..1, then head angles in rad."""
+        motion = z * self.std + self.mean
+        return torch.cat([motion[..., :-3].clamp(0, 1), motion[..., -3:]], -1)
+
+    @torch.no_grad()
+    def set_rest(self, motion: Tensor) -> None:
+        """Makes motion [C] (weights and rad) the rest before frame 0, with the codes that the VQ encoders give it."""
+        self.rest_motion.copy_(self.normalise(motion))
+        held = self.rest_motion.expand(1, self.config.vq["window"], -1)
+        for vq, rows in ((self.speaker_vq, SPEAKER_OF), (self.listener_vq, LISTENER_OF)):
+            codes = vq.quantize(vq.encode(held, held[:, :4]))[0, -1]
+            for row in rows:
+                self.rest_codes[row] = codes.float()
+
+    def encode(self, motion: Tensor, token: Tensor) -> tuple[Tensor, Tensor]:
+        """Both role encoders over sequences: motion z of the frame before [B, 2, T, C], speech tokens [B, 2, T, 256].
+
+        Persons stand in pair order for each role: speakers [B, pair, T, d] are persons 0, 1; listeners persons 1, 0.
+        """
+        bias = causal_bias(self.config.heads, motion.shape[2], self.config.window).to(motion.device)
+        x = torch.cat([motion, token], -1)
+        out = []
+        for encoder, y in ((self.encoder_s, x), (self.encoder_l, x.flip(1))):
+            out.append(encoder.run(encoder.project_in(y.flatten(0, 1)), bias).unflatten(0, (-1, 2)))
+        return out[0], out[1]
+
+    def join(self, speaker: Tensor, listener: Tensor) -> Tensor:
+        """Joint tokens [B, pair, T, 2, d] of role tokens [B, pair, T, d]; they see each other within a frame."""
+        config, frames = self.config, speaker.shape[2]
+        bias = causal_bias(config.heads, 2 * frames, 2 * config.window, 2, 2).to(speaker.device)
+        h = torch.stack([speaker, listener], 3).flatten(2, 3).flatten(0, 1)
+        return self.encoder_joint.run(h, bias).unflatten(1, (frames, 2)).unflatten(0, (-1, 2))
+
+    def predict(self, joint: Tensor, codes: Tensor) -> Tensor:
+        """Logits [B, 4, T, G, K] of joint tokens [B, pair, T, 2, d] and the codes of the frame before [B, 4, T, G]."""
+        config, frames = self.config, joint.shape[2]
+        bias = causal_bias(config.heads, frames, config.window).to(joint.device)
+        h = joint.transpose(2, 3).flatten(1, 2) + self.decoder_joint.embed(codes)
+        h = self.decoder_joint.run(h.flatten(0, 1), bias).unflatten(0, (-1, 4))
+        return self.decoder_joint.logits(h)
+
+    def forward(self, motion: Tensor, token: Tensor, codes: Tensor) -> Tensor:
+        """Logits [B, 4, T, G, K]; motion [B, 2, T, C] and codes [B, 4, T, G] are those of the frame before."""
+        return self.predict(self.join(*self.encode(motion, token)), codes)
+
+
+def gumbels(seed: int, frame: int, config: DimConfig) -> np.ndarray:
+    """Gumbel noise f32 [4, G, K] of one frame: word k & 3 of Philox counter (k >> 2, 2 row + group, frame, stage)."""
+    rows = 4 * config.groups
+    counter = np.zeros((rows, config.codes // 4, 4), np.uint32)
+    counter[..., 0] = np.arange(config.codes // 4)
+    counter[..., 1] = np.arange(rows)[:, None]
+    counter[..., 2] = frame
+    counter[..., 3] = SAMPLING_STAGE
+    words = philox4x32(counter, [seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF]).reshape(4, config.groups, -1)
+    uniform = ((words >> np.uint32(8)).astype(np.float64) + 0.5) / 2**24
+    return -np.log(-np.log(uniform)).astype(np.float32)
+
+
+def scores(logits: np.ndarray, noise: np.ndarray, temperature: float, top_k: int) -> np.ndarray:
+    """What sampling takes the largest of, f32 [..., K]: noisy logits of the `top_k` best codes, -inf elsewhere."""
+    if temperature == 0:
+        return logits
+    order = np.argsort(-logits, axis=-1, kind="stable")
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.broadcast_to(np.arange(logits.shape[-1]), order.shape), -1)
+    noisy = logits / np.float32(temperature) + noise
+    return np.where(rank < top_k, noisy, np.float32(-np.inf))
+
+
+class Turn:
+    """How much each person holds the turn, 0..1, from voicing probabilities."""
+
+    def __init__(self, persons: int = 2):
+        self.activity = np.zeros(persons)
+
+    def update(self, voicing: np.ndarray) -> np.ndarray:
+        """The turn [persons] after one more frame of voicing probabilities [persons]."""
+        v = np.asarray(voicing, float)
+        self.activity += np.where(v > self.activity, ATTACK, RELEASE) * (v - self.activity)
+        s = np.clip((self.activity - 0.25) / 0.35, 0, 1)
+        return (s * s * (3 - 2 * s)).astype(np.float32)
+
+
+@dataclass
+class DimFrame:
+    """One frame: logits [4, G, K], codes [4, G], z of both roles [2, C], turn [2], blended z [2, C]."""
+
+    logits: Tensor
+    codes: Tensor
+    speaker: Tensor
+    listener: Tensor
+    turn: Tensor
+    motion: Tensor
+
+
+class DimStream:
+    """The engine's tick: logits, sampled codes, VQ decoders, turn and blend, with rings and carried rows."""
+
+    def __init__(self, model: Dim, seed: int = 0, temperature: float | None = None, top_k: int | None = None):
+        """`temperature` and `top_k` default to the network's own."""
+        config = self.config = model.config
+        self.model, self.seed, self.frame_index = model, seed, 0
+        self.temperature = config.temperature if temperature is None else temperature
+        self.top_k = config.top_k if top_k is None else top_k
+        self.turn = Turn()
+        self.motion = model.rest_motion.expand(2, -1)
+        self.codes = model.rest_codes.long()
+        counts = config.layers
+        self.rings = {
+            "encoder_s": self._rings(counts["encoder"], 2, config.window, config.d),
+            "encoder_l": self._rings(counts["encoder"], 2, config.window, config.d),
+            "encoder_joint": self._rings(counts["joint"], 2, 2 * config.window, config.d),
+            "decoder_joint": self._rings(counts["decoder"], 4, config.window, config.d),
+        }
+        vq = config.vq
+        for role in ("speaker_vq", "listener_vq"):
+            self.rings[f"{role}.decoder"] = self._rings(vq["decoder_layers"], 2, vq["window"], vq["d"])
+        self.states = {f"{role}.decoder": torch.zeros(2, 4, vq["d"]) for role in ("speaker_vq", "listener_vq")}
+
+    @staticmethod
+    def _rings(layers: int, rows: int, window: int, d: int) -> list[Tensor]:
+        return [torch.zeros(rows, window, 2 * d) for _ in range(layers)]
+
+    def bias(self, window: int, heads: int) -> Tensor:
+        """Bias [H, 1, window] of the ring slots of a network with one token a frame."""
+        return ring_bias(heads, window, self.frame_index)
+
+    def joint_bias(self) -> Tensor:
+        """Bias [H, 2, 2 window] of the joint encoder's ring slots."""
+        return ring_bias(self.config.heads, 2 * self.config.window, self.frame_index, 2, 2)
+
+    def _step(self, path: str, h: Tensor, bias: Tensor, group: int = 1) -> Tensor:
+        stack = self.model.get_submodule(path)
+        own = block_bias(bias.shape[0], h.shape[1], group)
+        return stack.step(h, self.rings[path], torch.cat([bias, own], -1), self.frame_index)
+
+    @torch.no_grad()
+    def logits(self, token: Tensor) -> Tensor:
+        """Logits [4, G, K] of this frame for speech tokens [2, 256]; the rings move on."""
+        model, config = self.model, self.config
+        bias = self.bias(config.window, config.heads)
+        x = torch.cat([self.motion, token], -1)[:, None]
+        speaker = self._step("encoder_s", model.encoder_s.project_in(x), bias)
+        listener = self._step("encoder_l", model.encoder_l.project_in(x.flip(0)), bias)
+        joint = self._step("encoder_joint", torch.cat([speaker, listener], 1), self.joint_bias(), 2)
+        h = joint.reshape(4, 1, -1) + model.decoder_joint.embed(self.codes[:, None])
+        return model.decoder_joint.logits(self._step("decoder_joint", h, bias))[:, 0]
+
+    def sample(self, logits: Tensor) -> Tensor:
+        """Codes [4, G] of this frame."""
+        noise = gumbels(self.seed, self.frame_index, self.config)
+        best = scores(logits.numpy(), noise, self.temperature, self.top_k).argmax(-1)
+        return torch.from_numpy(best)
+
+    @torch.no_grad()
+    def decode(self, role: str, codes: Tensor) -> Tensor:
+        """Motion z [2, C] of both persons from one role's codes [2, G] in person order; the rings move on."""
+        vq, path = self.model.get_submodule(role), f"{role}.decoder"
+        h = vq.decoder.project(vq.quantize.lookup(codes))[:, None]
+        past = self.states[path]
+        self.states[path] = torch.cat([past, h], 1)[:, 1:]
+        h = gelu(vq.decoder.conv_in(h, past))
+        return vq.decoder.out(self._step(path, h, self.bias(vq.window, vq.heads)))[:, 0]
+
+    def frame(self, token: Tensor, voicing: Tensor, face: Tensor) -> DimFrame:
+        """The next frame for speech tokens [2, 256], voicing probabilities [2] and the face's ARKit weights [2, 51]."""
+        model = self.model
+        logits = self.logits(token)
+        codes = self.sample(logits)
+        speaker = self.decode("speaker_vq", codes[list(SPEAKER_OF)])
+        listener = self.decode("listener_vq", codes[list(LISTENER_OF)])
+        turn = torch.from_numpy(self.turn.update(voicing.numpy()))
+        self.motion = blend(model, speaker, listener, turn[:, None], face)
+        self.codes = codes
+        self.frame_index += 1
+        return DimFrame(logits, codes, speaker, listener, turn, self.motion)
+
+
+def blend(model: Dim, speaker: Tensor, listener: Tensor, turn: Tensor, face: Tensor) -> Tensor:
+    """Motion z [..., C]: the listener's, and by `turn` [..., 1] the face network's face (weights [..., 51]) and the
+    speaker's head."""
+    own = (face[..., FACE_INDEX].clamp(0, 1) - model.mean[:-3]) / model.std[:-3]
+    return (1 - turn) * listener + turn * torch.cat([own, speaker[..., -3:]], -1)
+
+
+class VqStream:
+    """The engine's VQ encoders, frame by frame: codes of both roles for given motion."""
+
+    def __init__(self, model: Dim):
+        vq = model.config.vq
+        self.model, self.frame_index = model, 0
+        roles = ("speaker_vq", "listener_vq")
+        self.states = {role: model.rest_motion.expand(2, 4, -1).clone() for role in roles}
+        self.rings = {
+            role: [torch.zeros(2, vq["window"], 2 * vq["d"]) for _ in range(vq["encoder_layers"])] for role in roles
+        }
+
+    @torch.no_grad()
+    def frame(self, motion: Tensor) -> dict[str, Tensor]:
+        """Latents [2, G code_dim] per role for motion z [2, C] of both persons; the rings move on."""
+        out = {}
+        for role, rings in self.rings.items():
+            vq = self.model.get_submodule(role)
+            past = self.states[role]
+            h = gelu(vq.encoder.conv_in(motion[:, None], past))
+            self.states[role] = torch.cat([past, motion[:, None]], 1)[:, 1:]
+            bias = torch.cat([ring_bias(vq.heads, vq.window, self.frame_index), block_bias(vq.heads, 1)], -1)
+            out[role] = vq.encoder.project(vq.encoder.step(h, rings, bias, self.frame_index))[:, 0]
+        self.frame_index += 1
+        return out
+
+    def snapshot(self) -> tuple:
+        """A copy of everything that a frame changes."""
+        rings = {role: [ring.clone() for ring in kept] for role, kept in self.rings.items()}
+        return self.frame_index, dict(self.states), rings
+
+    def restore(self, kept: tuple) -> None:
+        """Goes back to a snapshot, which is then used up."""
+        self.frame_index, self.states, self.rings = kept

@@ -1,0 +1,132 @@
+"""The dyadic twin: streaming equals the batched masks, draws are as the contract says, what is exported comes back."""
+
+import numpy as np
+import torch
+
+from dim import (
+    FACE_INDEX,
+    LISTENER_OF,
+    SPEAKER_OF,
+    Dim,
+    DimConfig,
+    DimStream,
+    Turn,
+    VqStream,
+    blend,
+    gumbels,
+    scores,
+)
+from export_dim import export, load_dim, random_dim
+from layers import Layer, block_bias, causal_bias, ring_bias, write_ring
+
+VQ = {"d": 24, "heads": 4, "ff": 32, "window": 6, "encoder_layers": 1, "decoder_layers": 2}
+SMALL = DimConfig(d=32, heads=4, ff=64, window=8, vq=VQ, codes=16, code_dim=8, token=12, top_k=5)
+
+
+def small_dim() -> Dim:
+    torch.manual_seed(3)
+    model = Dim(SMALL).eval()
+    model.std.uniform_(0.1, 0.3)
+    model.set_rest(torch.rand(24) * 0.2)
+    return model
+
+
+def sounds(frames: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(4)
+    return torch.randn(frames, 2, SMALL.token), torch.rand(frames, 2), torch.rand(frames, 2, 51)
+
+
+@torch.no_grad()
+def test_ring_of_groups_equals_the_whole_sequence():
+    for tokens, group, window in ((1, 1, 8), (2, 2, 16), (8, 2, 32)):
+        layer, blocks = Layer(32, 64, 4).eval(), 11
+        h = torch.randn(3, tokens * blocks, 32)
+        whole = layer(h, causal_bias(4, tokens * blocks, window, tokens, group))[0]
+        ring, out = torch.zeros(3, window, 64), []
+        for b in range(blocks):
+            bias = torch.cat([ring_bias(4, window, b, tokens, group), block_bias(4, tokens, group)], -1)
+            y, kv = layer(h[:, b * tokens : (b + 1) * tokens], bias, ring)
+            write_ring(ring, kv, b)
+            out.append(y)
+        assert (torch.cat(out, 1) - whole).abs().max() < 1e-5
+
+
+@torch.no_grad()
+def test_streaming_equals_batch():
+    model, frames = small_dim(), 30
+    token, voicing, face = sounds(frames)
+    stream = DimStream(model, seed=9)
+    out = [stream.frame(token[k], voicing[k], face[k]) for k in range(frames)]
+    motion, codes = torch.stack([f.motion for f in out], 1), torch.stack([f.codes for f in out], 1)
+    before = torch.cat([model.rest_motion.expand(2, 1, -1), motion[:, :-1]], 1)[None]
+    codes_before = torch.cat([model.rest_codes.long()[:, None], codes[:, :-1]], 1)[None]
+    logits = model(before, token.transpose(0, 1)[None], codes_before)[0]
+    assert (logits - torch.stack([f.logits for f in out], 1)).abs().max() < 1e-5
+    for name, rows in (("speaker", SPEAKER_OF), ("listener", LISTENER_OF)):
+        vq = model.get_submodule(f"{name}_vq")
+        whole = vq.decode(vq.quantize.lookup(codes[list(rows)]))
+        assert (whole - torch.stack([getattr(f, name) for f in out], 1)).abs().max() < 1e-5
+
+
+@torch.no_grad()
+def test_vq_encoder_streams():
+    model = small_dim()
+    motion = torch.randn(2, 25, 24)
+    stream = VqStream(model)
+    frames = [stream.frame(motion[:, k]) for k in range(25)]
+    for role in ("speaker_vq", "listener_vq"):
+        whole = model.get_submodule(role).encode(motion, model.rest_motion.expand(2, 4, -1))
+        assert (whole - torch.stack([f[role] for f in frames], 1)).abs().max() < 1e-5
+
+
+@torch.no_grad()
+def test_roles_are_crossed():
+    """The listener codes of person 1 come from pair 0, where person 0 speaks: rows 0 and 3 have different persons."""
+    model, frames = small_dim(), 6
+    token = torch.randn(1, 2, frames, SMALL.token)
+    motion, codes = torch.randn(1, 2, frames, 24), torch.zeros(1, 4, frames, 2, dtype=torch.long)
+    base = model(motion, token, codes)
+    swapped = model(motion.flip(1), token.flip(1), codes)
+    assert (base - swapped[:, [2, 3, 0, 1]]).abs().max() < 1e-5
+    later = token.clone()
+    later[:, :, 4:] += 1
+    assert torch.equal(base[:, :, :4], model(motion, later, codes)[:, :, :4])
+
+
+def test_sampling():
+    config = SMALL
+    logits = np.random.default_rng(1).standard_normal((4, 2, 16)).astype(np.float32)
+    noise = gumbels(1234, 7, config)
+    assert np.array_equal(scores(logits, noise, 0, 5).argmax(-1), logits.argmax(-1))
+    assert np.array_equal(scores(logits, noise, 0.8, 1).argmax(-1), logits.argmax(-1))
+    kept = np.isfinite(scores(logits, noise, 0.8, 5))
+    assert (kept.sum(-1) == 5).all() and logits[kept].min() > -2
+    tied = np.zeros((1, 1, 16), np.float32)
+    assert np.isfinite(scores(tied, np.zeros_like(tied), 1.0, 3))[0, 0].nonzero()[0].tolist() == [0, 1, 2]
+    many = np.stack([gumbels(5, k, DimConfig()) for k in range(8)])
+    assert abs(many.mean() - 0.5772) < 0.02 and abs(many.std() - np.pi / 6**0.5) < 0.02
+
+
+def test_turn_rises_fast_and_falls_slowly():
+    turn = Turn(2)
+    up = [turn.update(np.array([1.0, 0.0])) for _ in range(4)]
+    assert up[1][0] > 0.5 and up[-1][0] == 1 and up[-1][1] == 0
+    down = [turn.update(np.array([0.0, 0.0]))[0] for _ in range(20)]
+    assert down[3] > 0.9 and down[-1] == 0
+
+
+def test_blend_takes_the_speakers_head_and_the_spoken_face():
+    model = small_dim()
+    speaker, listener, face = torch.randn(2, 24), torch.randn(2, 24), torch.rand(2, 51)
+    out = blend(model, speaker, listener, torch.tensor([[1.0], [0.0]]), face)
+    assert torch.allclose(out[1], listener[1]) and torch.allclose(out[0, -3:], speaker[0, -3:])
+    assert torch.allclose(model.physical(out)[0, :-3], face[0, FACE_INDEX], atol=1e-5)
+
+
+def test_export_round_trip(tmp_path):
+    model = random_dim()
+    assert export(model, tmp_path, tmp_path / "golden") < 1e-4
+    back = load_dim(tmp_path / "dim.safetensors")
+    assert back.config == model.config
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, back.state_dict()[name]), name
