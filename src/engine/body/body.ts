@@ -1,0 +1,252 @@
+import { invariant } from '../../errors.ts';
+import { BODY_NUMBERS, FRAME_RATE_HZ, LOWER_FEATURES, PERSONS, UPPER_FEATURES } from '../motion.ts';
+import { Apart, torsoDistance } from './apart.ts';
+import { Blocks, isBroken } from './blocks.ts';
+import { FOOT_LOCK_STATE, FootLock } from './footlock.ts';
+import { limitInto } from './limits.ts';
+import { type PlacedRoot, type PlacementPreset, placementInto, placementOf } from './placement.ts';
+import { REST_LOWER, REST_UPPER } from './rest.ts';
+import { stepRoot } from './root.ts';
+import { BODY_AT, Figure } from './skeleton.ts';
+import { CALM_STATE, Calm } from './smooth.ts';
+import { Source, sourceState } from './source.ts';
+
+export type { PlacedRoot, PlacementPreset } from './placement.ts';
+
+/** What was left out or broken so far. */
+export type BodyStats = {
+  /** Frames for which a block was not there, so that a body was held or eased to rest. */
+  readonly heldFrames: number;
+  /** Numbers that came in as NaN, infinite or beyond all reason; their frames were held. */
+  readonly nonFinite: number;
+};
+
+/** All that the bodies remember: plain data. */
+export type BodyState = {
+  readonly next: number;
+  readonly stats: BodyStats;
+  readonly home: readonly Readonly<PlacedRoot>[];
+  readonly roots: readonly Readonly<PlacedRoot>[];
+  readonly numbers: readonly number[];
+  readonly lower: ReturnType<Blocks['save']>;
+  readonly upper: ReturnType<Blocks['save']>;
+};
+
+/** Without its block a root comes to a stop with this time constant. */
+const STOP_S = 0.15;
+/** A gap of more frames than this is jumped over. */
+const LONGEST_GAP = 64;
+const HEIGHT_M = [0.2, 1.3] as const;
+const CALM_CHANNELS = UPPER_FEATURES + 3;
+const STATE_OF_PERSON =
+  sourceState(LOWER_FEATURES) + sourceState(UPPER_FEATURES) + CALM_CHANNELS * CALM_STATE + FOOT_LOCK_STATE;
+
+type Person = {
+  readonly lower: Source;
+  readonly upper: Source;
+  readonly calm: Calm;
+  readonly feet: FootLock;
+};
+
+/**
+ * Finishes both bodies, frame by frame: takes the blocks of the two body networks, smooths their edges, integrates the
+ * roots, keeps joints in their limits, the two apart, and feet where they stand. A late or broken block is held, eased
+ * to rest, and taken up without a jump. Allocates nothing per frame.
+ */
+export class BodyMotion {
+  readonly #lower = new Blocks(LOWER_FEATURES);
+  readonly #upper = new Blocks(UPPER_FEATURES);
+  /** Everything that changes from frame to frame, for {@link save}. */
+  readonly #numbers = new Float64Array(PERSONS * (STATE_OF_PERSON + BODY_NUMBERS) + 1);
+  readonly #persons: readonly Person[];
+  readonly #frame = this.#numbers.subarray(PERSONS * STATE_OF_PERSON, -1);
+  readonly #distance = this.#numbers.subarray(-1);
+  readonly #figures = [new Figure(), new Figure()] as const;
+  readonly #roots = placementOf('vis-a-vis');
+  readonly #ahead = placementOf('vis-a-vis');
+  readonly #home = placementOf('vis-a-vis');
+  readonly #speeds = new Float64Array(PERSONS);
+  readonly #moving = new Float64Array(CALM_CHANNELS);
+  readonly #apart = new Apart();
+  #next = 0;
+  #heldFrames = 0;
+  #nonFinite = 0;
+
+  /** Both stand at rest where `preset` places them. */
+  constructor(preset: PlacementPreset = 'vis-a-vis') {
+    this.#persons = [0, 1].map((p) => {
+      let at = p * STATE_OF_PERSON;
+      const take = (count: number) => {
+        at += count;
+        return this.#numbers.subarray(at - count, at);
+      };
+      return {
+        lower: new Source(this.#lower, p, REST_LOWER, take(sourceState(LOWER_FEATURES))),
+        upper: new Source(this.#upper, p, REST_UPPER, take(sourceState(UPPER_FEATURES))),
+        calm: new Calm(CALM_CHANNELS, take(CALM_CHANNELS * CALM_STATE)),
+        feet: new FootLock(take(FOOT_LOCK_STATE)),
+      };
+    });
+    this.reset(preset);
+  }
+
+  /** What was left out or broken so far. */
+  get stats(): BodyStats {
+    return { heldFrames: this.#heldFrames, nonFinite: this.#nonFinite };
+  }
+
+  /** Takes a block [2, 8, 27] of the lower body network; `firstFrame` is a multiple of 8. */
+  pushLower(block: Float32Array, firstFrame: number): void {
+    this.#nonFinite += this.#lower.push(block, firstFrame);
+  }
+
+  /** Takes a block [2, 8, 47] of the upper body network; `firstFrame` is a multiple of 8. */
+  pushUpper(block: Float32Array, firstFrame: number): void {
+    this.#nonFinite += this.#upper.push(block, firstFrame);
+  }
+
+  /**
+   * Writes the placement [2, 6] that the next block starts from: the roots now, moved on through what is already known of
+   * the lower bodies.
+   */
+  placementInto(target: Float32Array): void {
+    for (let p = 0; p < PERSONS; p++) {
+      const root = this.#ahead[p];
+      Object.assign(root, this.#roots[p]);
+      const { values } = this.#lower;
+      for (let k = this.#next; k < this.#lower.end; k++) {
+        const at = this.#lower.find(p, k);
+        if (at >= 0) stepRoot(root, values[at], values[at + 1], values[at + 2]);
+      }
+    }
+    placementInto(target, this.#ahead[0], this.#ahead[1]);
+  }
+
+  /** Writes the finished frame [2, 75] into `out`; `head` [2, 3] is the exp-map of each head (rad). Frames only go on. */
+  frameInto(out: Float32Array, frameIndex: number, head: Float32Array): void {
+    invariant(
+      out.length === PERSONS * BODY_NUMBERS,
+      `body: the frame has ${out.length} numbers, expected ${PERSONS * BODY_NUMBERS}`,
+    );
+    this.#next = Math.max(this.#next, frameIndex - LONGEST_GAP);
+    for (; this.#next <= frameIndex; this.#next++) this.#advance(this.#next, head);
+    out.set(this.#frame);
+  }
+
+  /** Starts anew at frame 0: both at rest where `preset` places them. */
+  reset(preset: PlacementPreset = 'vis-a-vis'): void {
+    this.#next = 0;
+    this.#heldFrames = 0;
+    this.#nonFinite = 0;
+    this.#lower.clear();
+    this.#upper.clear();
+    this.#numbers.fill(0);
+    placementOf(preset).forEach((root, p) => {
+      Object.assign(this.#roots[p], root);
+      Object.assign(this.#home[p], root);
+      const { lower, upper, calm, feet } = this.#persons[p];
+      lower.reset();
+      upper.reset();
+      this.#moving.fill(0);
+      this.#moving.set(REST_UPPER);
+      calm.reset(this.#moving);
+      feet.reset();
+      this.#assemble(p);
+      this.#figures[p].pose(this.#frame, p * BODY_NUMBERS);
+    });
+    this.#apart.reset(this.#home[0], this.#home[1]);
+    this.#distance[0] = torsoDistance(this.#figures[0], this.#figures[1]);
+  }
+
+  /** A plain copy of everything remembered. */
+  save(): BodyState {
+    return {
+      next: this.#next,
+      stats: this.stats,
+      home: this.#home.map((root) => ({ ...root })),
+      roots: this.#roots.map((root) => ({ ...root })),
+      numbers: Array.from(this.#numbers),
+      lower: this.#lower.save(),
+      upper: this.#upper.save(),
+    };
+  }
+
+  /** Goes on from what {@link save} gave. */
+  restore(state: BodyState): void {
+    this.#next = state.next;
+    this.#heldFrames = state.stats.heldFrames;
+    this.#nonFinite = state.stats.nonFinite;
+    for (let p = 0; p < PERSONS; p++) {
+      Object.assign(this.#home[p], state.home[p]);
+      Object.assign(this.#roots[p], state.roots[p]);
+    }
+    this.#apart.reset(this.#home[0], this.#home[1]);
+    this.#numbers.set(state.numbers);
+    this.#lower.restore(state.lower);
+    this.#upper.restore(state.upper);
+  }
+
+  #advance(frame: number, head: Float32Array) {
+    let held = false;
+    for (let p = 0; p < PERSONS; p++) {
+      const whole = this.#features(p, frame, head);
+      held ||= !whole;
+      this.#assemble(p);
+      limitInto(this.#frame, p * BODY_NUMBERS);
+      this.#figures[p].pose(this.#frame, p * BODY_NUMBERS);
+    }
+    // Before the first block there is nothing to hold.
+    if (held && this.#lower.end > 0) this.#heldFrames++;
+    const [a, b] = this.#figures;
+    this.#apart.apply(this.#roots, this.#figures, this.#distance[0], this.#speeds);
+    for (let p = 0; p < PERSONS; p++) {
+      const at = p * BODY_NUMBERS;
+      this.#putRoot(p);
+      this.#figures[p].pose(this.#frame, at);
+      const { values } = this.#persons[p].lower;
+      const contacts = LOWER_FEATURES - 2;
+      this.#persons[p].feet.apply(this.#frame, at, this.#figures[p], values[contacts], values[contacts + 1]);
+      limitInto(this.#frame, at);
+    }
+    this.#distance[0] = torsoDistance(a, b);
+  }
+
+  /** Takes the features of a frame and moves the root by them; returns false where they are not all there. */
+  #features(p: number, frame: number, head: Float32Array): boolean {
+    const { lower, upper, calm } = this.#persons[p];
+    const whole = lower.advance(frame);
+    const both = upper.advance(frame) && whole;
+    const moving = this.#moving;
+    moving.set(upper.values);
+    for (let i = 0; i < 3; i++) {
+      const value = head[3 * p + i];
+      if (isBroken(value)) this.#nonFinite++;
+      moving[UPPER_FEATURES + i] = isBroken(value) ? this.#frame[p * BODY_NUMBERS + BODY_AT.head + i] : value;
+    }
+    calm.apply(moving, 0);
+    const stop = Math.exp(-lower.age / (STOP_S * FRAME_RATE_HZ));
+    const { values } = lower;
+    stepRoot(this.#roots[p], values[0] * stop, values[1] * stop, values[2] * stop);
+    this.#speeds[p] = Math.hypot(values[0], values[1]) * stop;
+    return both;
+  }
+
+  #assemble(p: number) {
+    const frame = this.#frame;
+    const at = p * BODY_NUMBERS;
+    const { lower } = this.#persons[p];
+    this.#putRoot(p);
+    for (let i = BODY_AT.lower; i < BODY_AT.upper; i++) frame[at + i] = lower.values[i];
+    for (let i = 0; i < CALM_CHANNELS; i++) frame[at + BODY_AT.upper + i] = this.#moving[i];
+  }
+
+  #putRoot(p: number) {
+    const at = p * BODY_NUMBERS;
+    const { x, z, yaw } = this.#roots[p];
+    const [lowest, highest] = HEIGHT_M;
+    this.#frame[at] = x;
+    this.#frame[at + 1] = Math.min(highest, Math.max(lowest, this.#persons[p].lower.values[3]));
+    this.#frame[at + 2] = z;
+    this.#frame[at + 3] = yaw;
+  }
+}

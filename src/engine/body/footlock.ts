@@ -1,0 +1,238 @@
+import { FRAME_RATE_HZ } from '../motion.ts';
+import { bendInto, LEG_STRETCH } from './leg.ts';
+import {
+  blendInto,
+  expInto,
+  quaternionInto,
+  relativeInto,
+  rotateInto,
+  wrapAngle,
+  yawInto,
+  yawOf,
+} from './rotation.ts';
+import { ANKLE_M, EXP_AT, type Figure, JOINT, OFFSETS_M, SHANK_M, THIGH_M } from './skeleton.ts';
+
+/** Contact (0…1) at which a foot takes hold and lets go. */
+const HOLD_ABOVE = 0.6;
+const FREE_BELOW = 0.35;
+/** Heights of the ankle over its standing height, and speeds, at which a foot can take hold and must let go. */
+const HOLD_BELOW_M = 0.05;
+const FREE_ABOVE_M = 0.09;
+const HOLD_MPS = 0.7;
+const FREE_MPS = 1.4;
+/** A held foot that should be this far away, or turned by this much, makes a step there. */
+const STEP_M = 0.12;
+const STEP_RAD = 0.5;
+const STEP_FRAMES = 0.4 * FRAME_RATE_HZ;
+const STEP_LIFT_M = 0.05;
+/** A frame's share: of the way back of a foot that was let go, of settling flat, of the hips' way up again. */
+const FADE = Math.exp(-1 / (0.1 * FRAME_RATE_HZ));
+const SETTLE = 0.3;
+const SINK = Math.exp(-1 / (0.3 * FRAME_RATE_HZ));
+const LARGEST_DROP_M = 0.25;
+const LEG_M = (THIGH_M + SHANK_M) * LEG_STRETCH;
+
+const FEET = [
+  { thigh: JOINT.leftUpperLeg, shank: JOINT.leftLowerLeg, foot: JOINT.leftFoot, toes: JOINT.leftToes },
+  { thigh: JOINT.rightUpperLeg, shank: JOINT.rightLowerLeg, foot: JOINT.rightFoot, toes: JOINT.rightToes },
+] as const;
+
+/** Where the numbers of a foot stand in its state: flags, metres and quaternions. */
+const HELD = 0;
+const CONTACT = 1;
+const PIN = 2;
+const OFFSET = 5;
+const STEP = 8;
+const STEP_FROM = 9;
+const OUT = 12;
+const BEFORE = 15;
+const TURN = 18;
+const KEPT = 22;
+const KEPT_SHARE = 26;
+const FOOT_STATE = 27;
+/** Numbers of state of one person: hips' drop (m), whether there was a frame, then two feet. */
+export const FOOT_LOCK_STATE = 2 + 2 * FOOT_STATE;
+
+const flat = new Float64Array(4);
+const local = new Float64Array(4);
+const knee = new Float64Array(4);
+const thigh = new Float64Array(4);
+const hip = new Float64Array(3);
+const toes = new Float64Array(3);
+
+/**
+ * Holds the feet of one person where they stand: a foot in contact is pinned to the floor by hip and knee of its leg and
+ * let go softly; when the body has moved on too far, or turned too much, the foot makes a small step after it.
+ */
+export class FootLock {
+  readonly #state: Float64Array;
+
+  /** `state` holds {@link FOOT_LOCK_STATE} numbers. */
+  constructor(state: Float64Array) {
+    this.#state = state;
+  }
+
+  /** Forgets where the feet stand. */
+  reset(): void {
+    this.#state.fill(0);
+  }
+
+  /**
+   * Changes hips height and legs of the body frame at `body[at…]`, as `figure` shows it; `left` and `right` are the
+   * contacts 0…1.
+   */
+  apply(body: Float64Array, at: number, figure: Figure, left: number, right: number): void {
+    const state = this.#state;
+    if (state[1] === 0) for (let foot = 0; foot < 2; foot++) this.#start(figure, foot);
+    state[1] = 1;
+    this.#place(figure, 0, left);
+    this.#place(figure, 1, right);
+    const drop = this.#drop(figure);
+    body[at + 1] -= drop;
+    for (let foot = 0; foot < 2; foot++) this.#solve(body, at, figure, foot, drop);
+  }
+
+  #start(figure: Figure, foot: number) {
+    const state = this.#state;
+    const s = 2 + FOOT_STATE * foot;
+    const j = FEET[foot].foot;
+    for (let i = 0; i < 3; i++) {
+      state[s + BEFORE + i] = figure.positions[3 * j + i];
+      state[s + OUT + i] = figure.positions[3 * j + i];
+    }
+    for (let i = 0; i < 4; i++) state[s + TURN + i] = figure.rotations[4 * j + i];
+  }
+
+  /** Decides whether a foot is held and where it goes. */
+  #place(figure: Figure, foot: number, contact: number) {
+    const state = this.#state;
+    const s = 2 + FOOT_STATE * foot;
+    const { positions } = figure;
+    const j = 3 * FEET[foot].foot;
+    const speed =
+      Math.hypot(positions[j] - state[s + BEFORE], positions[j + 2] - state[s + BEFORE + 2]) * FRAME_RATE_HZ;
+    for (let i = 0; i < 3; i++) state[s + BEFORE + i] = positions[j + i];
+    const height = positions[j + 1] - ANKLE_M;
+    state[s + CONTACT] = contact > HOLD_ABOVE || (contact > FREE_BELOW && state[s + CONTACT] > 0) ? 1 : 0;
+    const stepping = state[s + STEP] > 0;
+    if (state[s + HELD] > 0) {
+      if (state[s + CONTACT] === 0 || height > FREE_ABOVE_M || speed > FREE_MPS)
+        this.#free(figure, foot, false);
+      else if (this.#strayed(figure, foot) && !this.#steps(1 - foot)) this.#free(figure, foot, true);
+    } else if (!stepping && state[s + CONTACT] > 0 && height < HOLD_BELOW_M && speed < HOLD_MPS) {
+      state[s + HELD] = 1;
+      for (let i = 0; i < 3; i++) state[s + PIN + i] = state[s + OUT + i];
+    }
+    if (state[s + HELD] > 0) this.#hold(figure, foot);
+    else this.#follow(figure, foot);
+  }
+
+  #steps(foot: number) {
+    return this.#state[2 + FOOT_STATE * foot + STEP] > 0;
+  }
+
+  #strayed(figure: Figure, foot: number): boolean {
+    const state = this.#state;
+    const s = 2 + FOOT_STATE * foot;
+    const j = FEET[foot].foot;
+    const away = Math.hypot(
+      state[s + PIN] - figure.positions[3 * j],
+      state[s + PIN + 2] - figure.positions[3 * j + 2],
+    );
+    const turned = wrapAngle(yawOf(figure.rotations, 4 * j) - yawOf(state, s + TURN));
+    return away > STEP_M || Math.abs(turned) > STEP_RAD;
+  }
+
+  #free(figure: Figure, foot: number, step: boolean) {
+    const state = this.#state;
+    const s = 2 + FOOT_STATE * foot;
+    const j = 3 * FEET[foot].foot;
+    state[s + HELD] = 0;
+    state[s + STEP] = step ? 1 : 0;
+    for (let i = 0; i < 3; i++) {
+      state[s + OFFSET + i] = state[s + OUT + i] - figure.positions[j + i];
+      state[s + STEP_FROM + i] = state[s + OUT + i];
+    }
+    for (let i = 0; i < 4; i++) state[s + KEPT + i] = state[s + TURN + i];
+    state[s + KEPT_SHARE] = 1;
+  }
+
+  #hold(figure: Figure, foot: number) {
+    const state = this.#state;
+    const s = 2 + FOOT_STATE * foot;
+    state[s + PIN + 1] += SETTLE * (ANKLE_M - state[s + PIN + 1]);
+    for (let i = 0; i < 3; i++) {
+      state[s + OUT + i] = state[s + PIN + i];
+      state[s + OFFSET + i] = state[s + PIN + i] - figure.positions[3 * FEET[foot].foot + i];
+    }
+    yawInto(flat, 0, yawOf(state, s + TURN));
+    blendInto(state, s + TURN, state, s + TURN, flat, 0, SETTLE);
+  }
+
+  /** A foot that is not held goes where the network puts it, from where it was. */
+  #follow(figure: Figure, foot: number) {
+    const state = this.#state;
+    const s = 2 + FOOT_STATE * foot;
+    const { positions, rotations } = figure;
+    const j = FEET[foot].foot;
+    if (state[s + STEP] > 0) {
+      const t = Math.min(1, state[s + STEP] / STEP_FRAMES);
+      const share = t * t * (3 - 2 * t);
+      for (let i = 0; i < 3; i++)
+        state[s + OUT + i] =
+          state[s + STEP_FROM + i] + (positions[3 * j + i] - state[s + STEP_FROM + i]) * share;
+      const far = Math.hypot(
+        positions[3 * j] - state[s + STEP_FROM],
+        positions[3 * j + 2] - state[s + STEP_FROM + 2],
+      );
+      state[s + OUT + 1] += STEP_LIFT_M * Math.sin(Math.PI * t) * Math.min(1, 0.4 + far / STEP_M / 2);
+      state[s + KEPT_SHARE] = 1 - share;
+      for (let i = 0; i < 3; i++) state[s + OFFSET + i] = state[s + OUT + i] - positions[3 * j + i];
+      state[s + STEP] = t < 1 ? state[s + STEP] + 1 : 0;
+    } else {
+      for (let i = 0; i < 3; i++) {
+        state[s + OFFSET + i] *= FADE;
+        state[s + OUT + i] = positions[3 * j + i] + state[s + OFFSET + i];
+      }
+      state[s + KEPT_SHARE] *= FADE;
+    }
+    blendInto(state, s + TURN, rotations, 4 * j, state, s + KEPT, state[s + KEPT_SHARE]);
+    // Neither sole nor toes go through the floor.
+    rotateInto(toes, 0, state, s + TURN, OFFSETS_M, 3 * FEET[foot].toes);
+    state[s + OUT + 1] = Math.max(state[s + OUT + 1], ANKLE_M, -toes[1]);
+  }
+
+  /** How far the hips must sink so that both legs reach their feet; they come up again slowly. */
+  #drop({ positions }: Figure): number {
+    const state = this.#state;
+    let drop = state[0] * SINK;
+    for (let foot = 0; foot < 2; foot++) {
+      const s = 2 + FOOT_STATE * foot;
+      const h = 3 * FEET[foot].thigh;
+      const across = (state[s + OUT] - positions[h]) ** 2 + (state[s + OUT + 2] - positions[h + 2]) ** 2;
+      const reach = Math.sqrt(Math.max(0, LEG_M ** 2 - across));
+      drop = Math.max(drop, positions[h + 1] - state[s + OUT + 1] - reach);
+    }
+    state[0] = Math.min(LARGEST_DROP_M, drop);
+    return state[0];
+  }
+
+  #solve(body: Float64Array, at: number, figure: Figure, foot: number, drop: number) {
+    const state = this.#state;
+    const s = 2 + FOOT_STATE * foot;
+    const joints = FEET[foot];
+    const { positions, rotations } = figure;
+    for (let i = 0; i < 3; i++) hip[i] = positions[3 * joints.thigh + i];
+    hip[1] -= drop;
+    for (let i = 0; i < 4; i++) thigh[i] = rotations[4 * joints.thigh + i];
+    quaternionInto(knee, 0, body, at + EXP_AT[joints.shank]);
+    bendInto(thigh, 0, knee, 0, hip, 0, state, s + OUT, THIGH_M, SHANK_M);
+    relativeInto(local, 0, rotations, 4 * JOINT.hips, thigh, 0);
+    expInto(body, at + EXP_AT[joints.thigh], local, 0);
+    expInto(body, at + EXP_AT[joints.shank], knee, 0);
+    // The foot keeps its turn in the world.
+    relativeInto(local, 0, thigh, 0, state, s + TURN);
+    relativeInto(local, 0, knee, 0, local, 0);
+    expInto(body, at + EXP_AT[joints.foot], local, 0);
+  }
+}

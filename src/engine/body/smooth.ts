@@ -1,0 +1,91 @@
+import { FRAME_RATE_HZ } from '../motion.ts';
+
+/** Time constant with which the offset at the edge of a block fades. */
+const FADE_S = 0.1;
+const FADE = Math.exp(-1 / (FADE_S * FRAME_RATE_HZ));
+/** What is assumed at most of the motion going on at an edge: this much a frame (rad, m). */
+const LARGEST_STEP = 0.12;
+
+/** Numbers of state that {@link EdgeSmooth} needs for each channel. */
+export const EDGE_STATE = 3;
+
+/**
+ * Takes the jump out of the edges of blocks: where the source of a signal changes, the new one is met by an offset to
+ * where the old one was heading, and the offset fades. Inside a block nothing is delayed.
+ */
+export class EdgeSmooth {
+  readonly #channels: number;
+  readonly #state: Float64Array;
+
+  /** `state` holds `channels` × {@link EDGE_STATE} numbers: last value, last step, offset. */
+  constructor(channels: number, state: Float64Array) {
+    this.#channels = channels;
+    this.#state = state;
+  }
+
+  /** Begins anew at the values at `from[at…]`, at rest. */
+  reset(from: Float64Array, at = 0): void {
+    this.#state.fill(0);
+    for (let c = 0; c < this.#channels; c++) this.#state[EDGE_STATE * c] = from[at + c];
+  }
+
+  /** Smooths the channels at `values[at…]` in place; `edge` is true in the first frame of another source. */
+  apply(values: Float64Array, at: number, edge: boolean): void {
+    const state = this.#state;
+    for (let c = 0; c < this.#channels; c++) {
+      const s = EDGE_STATE * c;
+      if (edge) state[s + 2] = state[s] + clamp(state[s + 1]) - values[at + c];
+      const value = values[at + c] + state[s + 2];
+      state[s + 2] *= FADE;
+      state[s + 1] = value - state[s];
+      state[s] = value;
+      values[at + c] = value;
+    }
+  }
+}
+
+/** Cutoffs of {@link Calm}: at rest, of the measure of speed, and how the first rises with speed (rad/s). */
+const REST_HZ = 3;
+const SPEED_HZ = 2;
+const RISE = 6;
+const DELTA_S = 1 / FRAME_RATE_HZ;
+
+/** Numbers of state that {@link Calm} needs for each channel. */
+export const CALM_STATE = 2;
+
+/**
+ * A light low-pass against jitter (the one-euro filter, Casiez et al. 2012): strong on what trembles on the spot, weak
+ * on what moves, so that strokes and nods stay.
+ */
+export class Calm {
+  readonly #channels: number;
+  readonly #state: Float64Array;
+
+  /** `state` holds `channels` × {@link CALM_STATE} numbers: last value, speed. */
+  constructor(channels: number, state: Float64Array) {
+    this.#channels = channels;
+    this.#state = state;
+  }
+
+  /** Begins anew at the values at `from[at…]`, at rest. */
+  reset(from: Float64Array, at = 0): void {
+    this.#state.fill(0);
+    for (let c = 0; c < this.#channels; c++) this.#state[CALM_STATE * c] = from[at + c];
+  }
+
+  /** Filters the channels at `values[at…]` in place. */
+  apply(values: Float64Array, at: number): void {
+    const state = this.#state;
+    for (let c = 0; c < this.#channels; c++) {
+      const s = CALM_STATE * c;
+      const speed = (values[at + c] - state[s]) / DELTA_S;
+      state[s + 1] += share(SPEED_HZ) * (speed - state[s + 1]);
+      state[s] += share(REST_HZ + RISE * Math.abs(state[s + 1])) * (values[at + c] - state[s]);
+      values[at + c] = state[s];
+    }
+  }
+}
+
+const clamp = (x: number) => Math.min(LARGEST_STEP, Math.max(-LARGEST_STEP, x));
+/** How far a first-order low-pass of this cutoff goes in one frame. */
+const share = (hz: number) => 1 - Math.exp(-2 * Math.PI * hz * DELTA_S);
