@@ -20,6 +20,7 @@ const rows = (duo: Duologue): [string, string][] => {
     ['sound delayed by', ms(stats.delayMs)],
     ['frames', String(stats.frames)],
     ['late · held · lost', `${stats.lateFrames} · ${stats.heldFrames} · ${stats.lostFrames}`],
+    ['bodies held', `${stats.heldBodyFrames} frames`],
     ['gaps', `${stats.gapSamples} samples`],
     ['level left · right', stats.level.map(db).join(' · ')],
     ['speaking', stats.speaking.map((speaking) => (speaking ? 'yes' : 'no')).join(' · ')],

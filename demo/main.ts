@@ -1,4 +1,4 @@
-import { createDuologue, type Duologue } from '../src/index.ts';
+import { type BackendChoice, createDuologue, type Duologue } from '../src/index.ts';
 import { showFigures, showLevels } from './figures.ts';
 import { Microphones } from './microphones.ts';
 import { byId, hideProblem, say, setState, showProblem } from './page.ts';
@@ -34,7 +34,7 @@ async function boot() {
         query.get('right') ?? `${base}models/bo.vrm`,
       ],
       modelBaseUrl: query.get('models') ?? `${base}models/`,
-      ...(backend === 'webgpu' || backend === 'wasm' ? { backend } : {}),
+      ...(backend ? { backend: backend as BackendChoice } : {}),
       ...wholeNumber('seed'),
       ...wholeNumber('steps'),
       onProgress({ loadedBytes, totalBytes }) {
@@ -49,11 +49,19 @@ async function boot() {
   }
 }
 
+/** What runs the networks at the moment, in a sentence. */
+function whatRuns({ info: { backend, adapter, reason } }: Duologue) {
+  if (backend === 'webgpu') return `It runs on your GPU (${adapter}).`;
+  if (backend === 'wasm') return `It runs on the processor: ${reason}.`;
+  return `Only the lips are generated here: ${reason}.`;
+}
+
 /** The engine is there: the page comes alive. */
 function meet(duo: Duologue) {
-  const { backend, adapter, reason } = duo.info;
-  byId('backend').textContent =
-    backend === 'webgpu' ? `It runs on your GPU (${adapter}).` : `It runs on the processor: ${reason}.`;
+  byId('backend').textContent = whatRuns(duo);
+  duo.on('stats', () => {
+    byId('backend').textContent = whatRuns(duo);
+  });
   if (query.has('debug')) {
     showFigures(duo);
     Object.assign(window, { duologue: duo });

@@ -1,5 +1,7 @@
 import type { BackendInfo, Conditions } from './engine/backend/backend.ts';
 import type { BackendChoice } from './engine/backend/open.ts';
+import type { PlacementPreset } from './engine/body/body.ts';
+import type { SamplerOptions } from './engine/model/sampler.ts';
 import {
   type Character,
   type CharacterReport,
@@ -19,7 +21,15 @@ import { attachVoice, levelMeter, type Voice, type VoiceSource } from './workers
 
 export type { BackendInfo } from './engine/backend/backend.ts';
 export type { BackendChoice } from './engine/backend/open.ts';
-export { ARKIT_51, FRAME_RATE_HZ, SAMPLE_RATE_HZ } from './engine/motion.ts';
+export type { PlacementPreset } from './engine/body/body.ts';
+export {
+  ARKIT_51,
+  BODY_NUMBERS,
+  FRAME_RATE_HZ,
+  LOWER_JOINTS,
+  SAMPLE_RATE_HZ,
+  UPPER_JOINTS,
+} from './engine/motion.ts';
 export type { CharacterReport, CharacterSource } from './engine/stage/character.ts';
 export { EngineError, type ErrorKind } from './errors.ts';
 export type { ArrivedFrame } from './workers/motion.player.ts';
@@ -40,13 +50,21 @@ export type DuologueOptions = {
   readonly backend?: BackendChoice;
   /** Seed of motion and of procedural life, default 1; the same seed gives the same motion. */
   readonly seed?: number;
-  /** DDIM steps a frame, 1…8, default 4. */
+  /** DDIM steps of a face frame and of a body block, 1…8, default 4. */
   readonly steps?: number;
+  /** Classifier-free guidance scale of the face and of the bodies, default 1 (off); anything else doubles the work. */
+  readonly guidance?: SamplerOptions['guidance'];
+  /** How codes of listening and speaking behaviour are drawn; default temperature 0.8, topK 26. */
+  readonly codes?: SamplerOptions['codes'];
+  /** How the two stand to each other at the beginning, default `vis-a-vis`. */
+  readonly placement?: PlacementPreset;
+  /** Relationship of the two, 0…5: none, family, friends, work, school, professional. */
+  readonly relationship?: number;
   /** Hears how much of the model files has arrived, over all of them. */
   readonly onProgress?: (progress: { phase: 'models'; loadedBytes: number; totalBytes: number }) => void;
 };
 
-/** How a person is: indices into the conditions that the face network was trained with (InterAct 4.1). */
+/** How a person is: indices into the conditions that the networks were trained with (InterAct 4.1, 4.2). */
 export type PersonConditions = {
   /** Speaking style, 0…3. */
   readonly style?: number;
@@ -54,6 +72,8 @@ export type PersonConditions = {
   readonly emotion?: number;
   /** Whether the person faces the other. */
   readonly facing?: boolean;
+  /** Action mode, 0…2: stand, walk, sit. */
+  readonly action?: number;
 };
 
 /** Figures of the running conversation; times in milliseconds, NaN before the first frame. */
@@ -70,17 +90,22 @@ export type DuologueStats = {
   readonly frames: number;
   readonly lateFrames: number;
   readonly heldFrames: number;
+  /** Frames for which the bodies were held, because their block was late. */
+  readonly heldBodyFrames: number;
   /** Frames left out because the machine fell two seconds behind, or the page could not take them. */
   readonly lostFrames: number;
   readonly gapSamples: number;
   /** RMS level of each voice, dB of full scale. */
   readonly level: readonly [number, number];
   readonly speaking: readonly [boolean, boolean];
+  /** What runs the networks now, and why. */
+  readonly info: BackendInfo;
 };
 
 type Events = { frame: ArrivedFrame; stats: DuologueStats; error: EngineError };
 type Listener<Name extends keyof Events> = (event: Events[Name]) => void;
 
+const BACKENDS: readonly BackendChoice[] = ['auto', 'webgpu', 'wasm', 'visemes'];
 const STATS_EVERY_MS = 500;
 const FIRST_DELAY_S = 0.2;
 const LONGEST_DELAY_S = 0.8;
@@ -94,7 +119,12 @@ const DELAY_SLEW = 0.01;
  * Throws `asset` when a model or character file is missing or wrong, `unsupported` when the browser cannot do it.
  */
 export async function createDuologue(options: DuologueOptions): Promise<Duologue> {
-  const { seed = 1, steps = 4, backend = 'auto', onProgress } = options;
+  const { seed = 1, steps = 4, backend = 'auto', placement = 'vis-a-vis', onProgress } = options;
+  const { guidance, codes, relationship = 0 } = options;
+  if (!BACKENDS.includes(backend))
+    throw new EngineError('unsupported', `backend is "${backend}", expected one of ${BACKENDS.join(', ')}`, {
+      hint: 'Leave it out to let the machine choose.',
+    });
   const worker = new Worker(new URL('./workers/motion.worker.ts', import.meta.url), { type: 'module' });
   const motion = connect<MotionWorker>(worker);
   const progress = makeStream(2, 64, { shared: false });
@@ -108,12 +138,19 @@ export async function createDuologue(options: DuologueOptions): Promise<Duologue
     }
   };
   const modelBaseUrl = new URL(options.modelBaseUrl ?? 'models/', document.baseURI).href;
-  const conditions: Conditions = { style: [0, 1], facing: [1, 1], emotion: [0, 0] };
+  const conditions: Conditions = {
+    style: [0, 1],
+    facing: [1, 1],
+    emotion: [0, 0],
+    action: [0, 0],
+    relationship: wholeNumber(relationship, 5, 'relationship'),
+  };
   const request = {
     modelBaseUrl,
     backend,
-    sampler: { seed, steps, eta: 0 },
+    sampler: { seed, steps, eta: 0, ...(guidance && { guidance }), ...(codes && { codes }) },
     conditions,
+    placement,
     progress: progress.writer,
   };
   const crashed = new Promise<never>((_, reject) => {
@@ -145,6 +182,14 @@ export async function createDuologue(options: DuologueOptions): Promise<Duologue
   }
 }
 
+/** Checks an index into an embedding; throws `unsupported` when no training knew it. */
+function wholeNumber(value: number, most: number, name: string): number {
+  if (Number.isInteger(value) && value >= 0 && value <= most) return value;
+  throw new EngineError('unsupported', `${name} is ${value}, expected a whole number from 0 to ${most}`, {
+    hint: 'See DuologueOptions and PersonConditions for what each number means.',
+  });
+}
+
 type Parts = {
   readonly worker: Worker;
   readonly motion: ReturnType<typeof connect<MotionWorker>>;
@@ -155,8 +200,6 @@ type Parts = {
 
 /** A running conversation; made by {@link createDuologue}. */
 export class Duologue {
-  /** Which backend runs, on what, and why. */
-  readonly info: BackendInfo;
   /** The audio context whose clock everything stands on. */
   readonly context: AudioContext;
   /** What each character can show, and what it lacks. */
@@ -172,6 +215,7 @@ export class Duologue {
   readonly #voices = new Set<Voice>();
   readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
   readonly #timer: ReturnType<typeof setInterval>;
+  #info: BackendInfo;
   #conditions: Conditions;
   #workerStats: WorkerStats | undefined;
   #disposed = false;
@@ -182,7 +226,7 @@ export class Duologue {
     context: AudioContext,
     captured: Awaited<ReturnType<typeof capture>>,
   ) {
-    this.info = info;
+    this.#info = info;
     this.context = context;
     this.#worker = worker;
     this.#motion = motion;
@@ -214,6 +258,11 @@ export class Duologue {
       this.#fail(new EngineError('bug', `The motion worker failed: ${message}`));
     this.#timer = setInterval(() => void this.#refresh(), STATS_EVERY_MS);
     this.#stage.start(() => this.#player.sampleAt(this.#heardTimeS()));
+  }
+
+  /** Which backend runs, on what, and why; it may change while running. */
+  get info(): BackendInfo {
+    return this.#info;
   }
 
   /** @internal */
@@ -253,25 +302,28 @@ export class Duologue {
   }
 
   /** Changes how a person is, from the next frame on; throws `unsupported` for an index that no training knew. */
-  async setConditions(person: Person, { style, emotion, facing }: PersonConditions): Promise<void> {
-    const put = (values: readonly number[], value: number | undefined, most: number, name: string) => {
-      if (value === undefined) return values;
-      if (!Number.isInteger(value) || value < 0 || value > most)
-        throw new EngineError(
-          'unsupported',
-          `${name} is ${value}, expected a whole number from 0 to ${most}`,
-          {
-            hint: 'See PersonConditions for what each number means.',
-          },
-        );
-      return values.map((old, p) => (p === person ? value : old));
-    };
+  async setConditions(person: Person, { style, emotion, facing, action }: PersonConditions): Promise<void> {
+    const put = (values: readonly number[], value: number | undefined, most: number, name: string) =>
+      value === undefined
+        ? values
+        : values.map((old, p) => (p === person ? wholeNumber(value, most, name) : old));
     this.#conditions = {
+      ...this.#conditions,
+      action: put(this.#conditions.action ?? [0, 0], action, 2, 'action'),
       style: put(this.#conditions.style, style, 3, 'style'),
       emotion: put(this.#conditions.emotion, emotion, 6, 'emotion'),
       facing: put(this.#conditions.facing, facing === undefined ? undefined : Number(facing), 1, 'facing'),
     };
     await this.#motion.setConditions(this.#conditions);
+  }
+
+  /**
+   * Changes what runs the networks while the talk goes on: the new backend takes over what the old one remembers.
+   * Throws what `createDuologue` throws; the old backend goes on then.
+   */
+  async setBackend(choice: BackendChoice): Promise<BackendInfo> {
+    this.#info = await this.#motion.setBackend(choice);
+    return this.#info;
   }
 
   /** Figures of the last seconds; cheap enough for every frame. */
@@ -287,10 +339,12 @@ export class Duologue {
       frames,
       lateFrames,
       heldFrames,
+      heldBodyFrames: this.#workerStats?.heldBodyFrames ?? 0,
       lostFrames: (this.#workerStats?.skippedFrames ?? 0) + (this.#workerStats?.droppedFrames ?? 0),
       gapSamples: this.#workerStats?.gapSamples ?? 0,
       level: [this.#levels[0](), this.#levels[1]()],
       speaking: [this.#player.speaking(0), this.#player.speaking(1)],
+      info: this.#info,
     };
   }
 
@@ -331,6 +385,7 @@ export class Duologue {
   async #refresh() {
     try {
       this.#workerStats = await this.#motion.stats();
+      this.#info = this.#workerStats.info;
     } catch (error) {
       this.#fail(error);
     }

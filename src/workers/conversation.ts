@@ -1,14 +1,13 @@
 import { splitFrame } from '../engine/audio/block.ts';
 import { TICK_LENGTH, Voices } from '../engine/audio/voices.ts';
 import type { Backend } from '../engine/backend/backend.ts';
-import { type GeneratedFrame, Generator } from '../engine/model/generator.ts';
-import { MOTION_BLOCK, MOTION_HEADER } from './motion.block.ts';
+import type { GeneratedFrame, Generator } from '../engine/model/generator.ts';
+import { effortFor } from '../engine/model/scheduler.ts';
+import { EngineError } from '../errors.ts';
+import { MOTION_BLOCK, MOTION_BODIES, MOTION_HEADER } from './motion.block.ts';
 import type { WorkerStats } from './motion.protocol.ts';
 import { Recent } from './recent.ts';
 import { openReader, openWriter, type StreamEnd, type StreamReader, type StreamWriter } from './stream.ts';
-
-/** Ticks of backlog (a third of a second) beyond which faces are left out: hearing alone costs a fraction, so it catches up. */
-const LISTEN_BACKLOG = 10;
 
 /** Ticks of backlog (2 s) beyond which sound is left out too: a slow machine must not fall ever further behind. */
 const MOST_BACKLOG = 60;
@@ -16,29 +15,51 @@ const MOST_BACKLOG = 60;
 /** Tick times kept for the percentiles: ten seconds. */
 const KEPT_TICKS = 300;
 
+/** Frames that were not made with all effort, out of KEPT_TICKS, from which on the machine counts as too slow. */
+const SLOW_TICKS = 150;
+
+type Change = {
+  readonly old: Backend;
+  readonly backend: Backend;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+};
+
 /** One conversation in the motion worker: pulls sound, generates, pushes frames stamped on the audio clock. */
 export class Conversation {
   readonly #sound: StreamReader;
   readonly #motion: StreamWriter;
   readonly #contextRateHz: number;
+  readonly #onSlow: (tickMs: number) => void;
   readonly #mel = new Float32Array(TICK_LENGTH);
   readonly #block = new Float32Array(MOTION_BLOCK);
   readonly #soundBlock: Float32Array;
   readonly #tickMs = new Recent(KEPT_TICKS);
   readonly #pong = new MessageChannel();
-  #generator: Generator;
+  readonly #generator: Generator;
   #voices: Voices;
   #frames = 0;
   #droppedFrames = 0;
+  #slowTicks = 0;
+  #countedTicks = 0;
   #skippedFrames = 0;
   #restarts = 0;
   #running = true;
   #resetAsked = false;
+  #change: Change | undefined;
   #inRun = false;
   #finish: (() => void) | undefined;
 
-  constructor(generator: Generator, sound: StreamEnd, contextRateHz: number, motion: StreamEnd) {
+  /** `onSlow` hears the median time of a tick (ms) when the machine cannot keep up for long. */
+  constructor(
+    generator: Generator,
+    sound: StreamEnd,
+    contextRateHz: number,
+    motion: StreamEnd,
+    onSlow: (tickMs: number) => void = () => undefined,
+  ) {
     this.#generator = generator;
+    this.#onSlow = onSlow;
     this.#sound = openReader(sound);
     this.#motion = openWriter(motion);
     this.#contextRateHz = contextRateHz;
@@ -47,7 +68,7 @@ export class Conversation {
   }
 
   /** Counters so far. */
-  get stats(): WorkerStats {
+  get stats(): Omit<WorkerStats, 'info'> {
     const { gapSamples, nonFinite } = this.#voices.stats;
     return {
       frames: this.#frames,
@@ -58,6 +79,7 @@ export class Conversation {
       droppedFrames: this.#droppedFrames,
       skippedFrames: this.#skippedFrames,
       restarts: this.#restarts,
+      ...this.#generator.stats,
     };
   }
 
@@ -72,10 +94,20 @@ export class Conversation {
     }
   }
 
-  /** Goes on with a new backend, in the same time; what the old one remembered of the talk is gone. */
-  resume(backend: Backend, lookahead: number) {
+  /** Goes on with a new backend after the old one was lost, in the same time; what it remembered of the talk is gone. */
+  async resume(backend: Backend) {
     this.#restarts++;
-    this.#generator = new Generator(backend, lookahead, this.#generator.ticks);
+    await this.#generator.change(backend);
+  }
+
+  /**
+   * Goes on with another backend from the next tick on, without losing the talk: it takes over what `old` remembers.
+   * Settles when it has; rejects, with `old` still at work, when the state does not fit.
+   */
+  exchange(old: Backend, backend: Backend): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#change = { old, backend, resolve, reject };
+    });
   }
 
   /** Begins a new conversation at frame 0 with the next sound. */
@@ -90,6 +122,8 @@ export class Conversation {
       await new Promise<void>((resolve) => {
         this.#finish = resolve;
       });
+    this.#change?.reject(new EngineError('bug', 'The conversation stopped before its backend was changed.'));
+    this.#change = undefined;
     this.#sound.close();
     this.#motion.close();
     this.#pong.port1.close();
@@ -97,7 +131,8 @@ export class Conversation {
 
   /** Takes the sound that has arrived and makes one tick of it, or waits for more. */
   async #advance() {
-    this.#takeReset();
+    await this.#takeReset();
+    await this.#takeChange();
     while (this.#sound.pull(this.#soundBlock)) this.#voices.pushBlock(this.#soundBlock);
     if (!this.#voices.pull(this.#mel)) {
       await this.#sound.wait(100);
@@ -108,10 +143,11 @@ export class Conversation {
       this.#skippedFrames++;
       return;
     }
-    const listenOnly = this.#voices.waiting > LISTEN_BACKLOG;
-    const frame = await this.#generator.tick(this.#mel, listenOnly);
+    const effort = effortFor(this.#voices.waiting);
+    this.#watchPace(effort !== 'all');
+    const frame = await this.#generator.tick(this.#mel, effort);
     if (frame) this.#emit(frame);
-    else if (listenOnly) this.#skippedFrames++;
+    else if (effort === 'listen') this.#skippedFrames++;
     await this.#turn();
   }
 
@@ -123,15 +159,36 @@ export class Conversation {
     });
   }
 
-  #takeReset() {
+  async #takeReset() {
     if (!this.#resetAsked) return;
     this.#resetAsked = false;
     while (this.#sound.pull(this.#soundBlock)); // sound of the old conversation
     this.#voices = new Voices(this.#contextRateHz);
-    this.#generator.reset();
+    await this.#generator.reset();
   }
 
-  #emit({ frameIndex, face, voicing, tickMs }: GeneratedFrame) {
+  /** Tells, once in ten seconds, that half of the ticks could not be done whole. */
+  #watchPace(slow: boolean) {
+    if (slow) this.#slowTicks++;
+    if (++this.#countedTicks < KEPT_TICKS) return;
+    if (this.#slowTicks >= SLOW_TICKS) this.#onSlow(this.#tickMs.percentile(0.5));
+    this.#slowTicks = 0;
+    this.#countedTicks = 0;
+  }
+
+  async #takeChange() {
+    const change = this.#change;
+    if (!change) return;
+    this.#change = undefined;
+    try {
+      await this.#generator.change(change.backend, await change.old.save());
+      change.resolve();
+    } catch (error) {
+      change.reject(error);
+    }
+  }
+
+  #emit({ frameIndex, face, body, voicing, turn, tickMs }: GeneratedFrame) {
     this.#frames++;
     this.#tickMs.add(tickMs);
     this.#block[0] = frameIndex;
@@ -139,7 +196,11 @@ export class Conversation {
     this.#block[3] = tickMs;
     this.#block[4] = voicing[0];
     this.#block[5] = voicing[1];
+    this.#block[6] = turn[0];
+    this.#block[7] = turn[1];
+    this.#block[8] = body ? 1 : 0;
     this.#block.set(face, MOTION_HEADER);
+    if (body) this.#block.set(body, MOTION_BODIES);
     if (!this.#motion.push(this.#block)) this.#droppedFrames++;
   }
 }

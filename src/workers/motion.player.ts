@@ -1,7 +1,7 @@
 import { joinFrame } from '../engine/audio/block.ts';
 import type { MotionFrame } from '../engine/motion.ts';
-import { FACE_CHANNELS, frameSample, PERSONS, SAMPLE_RATE_HZ } from '../engine/motion.ts';
-import { MOTION_BLOCK, MOTION_HEADER } from './motion.block.ts';
+import { frameSample, PERSONS, SAMPLE_RATE_HZ } from '../engine/motion.ts';
+import { MOTION_BLOCK, MOTION_BODIES, MOTION_HEADER } from './motion.block.ts';
 import { Recent } from './recent.ts';
 import { openReader, type StreamEnd, type StreamReader } from './stream.ts';
 
@@ -13,6 +13,8 @@ export type ArrivedFrame = MotionFrame & {
   readonly tickMs: number;
   /** Probability of voicing of each person. */
   readonly voicing: readonly [number, number];
+  /** How much each person has the turn, 0 listening … 1 speaking. */
+  readonly turn: readonly [number, number];
 };
 
 /** Voicing above which a person counts as speaking, for as long as SPEAKING_HOLD_FRAMES after it. */
@@ -87,7 +89,9 @@ export class MotionPlayer {
     this.#latencyMs.add((this.#context.currentTime - contextTimeS) * 1000);
     const voicing: [number, number] = [block[4], block[5]];
     for (let p = 0; p < PERSONS; p++) if (voicing[p] > VOICED) this.#voicedAt[p] = frameIndex;
-    const face = block.slice(MOTION_HEADER, MOTION_HEADER + PERSONS * FACE_CHANNELS);
-    this.#onFrame({ frameIndex, face, contextTimeS, tickMs: block[3], voicing }, isFirst);
+    const turn: [number, number] = [block[6], block[7]];
+    const face = block.slice(MOTION_HEADER, MOTION_BODIES);
+    const body = block[8] ? block.slice(MOTION_BODIES) : undefined;
+    this.#onFrame({ frameIndex, face, body, contextTimeS, tickMs: block[3], voicing, turn }, isFirst);
   }
 }

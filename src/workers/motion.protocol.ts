@@ -1,5 +1,7 @@
 import type { BackendInfo, Conditions } from '../engine/backend/backend.ts';
 import type { BackendChoice } from '../engine/backend/open.ts';
+import type { PlacementPreset } from '../engine/body/body.ts';
+import type { GeneratorStats } from '../engine/model/generator.ts';
 import type { SamplerOptions } from '../engine/model/sampler.ts';
 import type { StreamEnd } from './stream.ts';
 
@@ -10,12 +12,16 @@ export type LoadRequest = {
   readonly backend: BackendChoice;
   readonly sampler: SamplerOptions;
   readonly conditions: Conditions;
+  /** How the two stand to each other at the beginning. */
+  readonly placement: PlacementPreset;
   /** Takes blocks [loadedBytes, totalBytes]. */
   readonly progress: StreamEnd;
 };
 
 /** Counters of the motion worker since `run`. */
-export type WorkerStats = {
+export type WorkerStats = GeneratorStats & {
+  /** What runs now, and why. */
+  readonly info: BackendInfo;
   readonly frames: number;
   /** Median and 95th percentile of a tick's wall time, in milliseconds. */
   readonly tickMsP50: number;
@@ -41,6 +47,8 @@ export interface MotionWorker {
    */
   run(sound: StreamEnd, contextRateHz: number, motion: StreamEnd): Promise<void>;
   setConditions(conditions: Conditions): Promise<void>;
+  /** Changes what runs the networks, without losing the talk; the old backend goes on when the new one cannot run. */
+  setBackend(choice: BackendChoice): Promise<BackendInfo>;
   /** Forgets the conversation and begins a new one at frame 0. */
   reset(): Promise<void>;
   stats(): Promise<WorkerStats>;

@@ -1,5 +1,5 @@
-import type { Backend } from '../engine/backend/backend.ts';
-import { openBackend } from '../engine/backend/open.ts';
+import type { Backend, BackendInfo } from '../engine/backend/backend.ts';
+import { type BackendChoice, openBackend } from '../engine/backend/open.ts';
 import { wasmRuntimeUrl } from '../engine/backend/wasm.runtime.ts';
 import { Generator } from '../engine/model/generator.ts';
 import { EngineError, invariant } from '../errors.ts';
@@ -9,18 +9,28 @@ import type { LoadRequest, MotionWorker } from './motion.protocol.ts';
 import { serve } from './rpc.ts';
 import { openWriter } from './stream.ts';
 
-type Loaded = { readonly backend: Backend; readonly lookahead: number };
+type Loaded = { readonly backend: Backend; readonly lookahead: number; readonly info: BackendInfo };
+
+/** Losses of the GPU device within LOSSES_WITHIN_MS after which `auto` no longer trusts it. */
+const MOST_LOSSES = 3;
+const LOSSES_WITHIN_MS = 60_000;
 
 let request: LoadRequest | undefined;
 let loaded: Loaded | undefined;
 let conversation: Conversation | undefined;
+let fetchModel: ReturnType<typeof makeFetch> | undefined;
+let changing = false;
+const losses: number[] = [];
 
-async function open(from: LoadRequest, onProgress: (loadedBytes: number, totalBytes: number) => void) {
-  const fetch = makeFetch(from.modelBaseUrl, onProgress);
+/** Opens a backend from the files that are there already; `why` replaces the backend's own reason. */
+async function open(from: LoadRequest, choice = from.backend, why?: string): Promise<Loaded> {
+  const fetch = fetchModel;
+  invariant(fetch, 'motion worker: load() has not been called');
   const gpu: GPU | undefined = navigator.gpu;
   const sources = { fetch, gpu, runtime: () => fetch(wasmRuntimeUrl) };
-  const { backend, models } = await openBackend(from.backend, sources, from);
-  return { backend, lookahead: models.encoder.lookahead };
+  const { backend, models } = await openBackend(choice, sources, from);
+  const info = why ? { ...backend.info, reason: why } : backend.info;
+  return { backend, lookahead: models.encoder.lookahead, info };
 }
 
 const opened = () => {
@@ -28,35 +38,77 @@ const opened = () => {
   return loaded;
 };
 
+async function exchange(choice: BackendChoice, why?: string): Promise<BackendInfo> {
+  const old = opened();
+  invariant(request, 'motion worker: load() has not been called');
+  if (changing)
+    throw new EngineError('bug', 'The backend is being changed already.', {
+      hint: 'Wait for the first change to settle.',
+    });
+  changing = true;
+  try {
+    const next = await open(request, choice, why);
+    try {
+      await conversation?.exchange(old.backend, next.backend);
+    } catch (error) {
+      next.backend.dispose();
+      throw error;
+    }
+    loaded = next;
+    if (!why) request = { ...request, backend: choice };
+    old.backend.dispose();
+    return next.info;
+  } finally {
+    changing = false;
+  }
+}
+
+/** The next tier down, when the user left the choice to us and the machine cannot keep up. */
+function stepDown(tickMs: number) {
+  const tier = opened().info.backend;
+  if (request?.backend !== 'auto' || changing || tier === 'visemes') return;
+  const why = `${tier} could not keep up: a tick took ${tickMs.toFixed(0)} ms of ${(1000 / 30).toFixed(0)} ms`;
+  exchange(tier === 'webgpu' ? 'wasm' : 'visemes', why).catch(() => undefined); // the old tier goes on
+}
+
+/** Opens a backend in place of one whose device was lost. */
+async function reopen(from: LoadRequest): Promise<Loaded> {
+  const now = performance.now();
+  losses.push(now);
+  const recent = losses.filter((at) => now - at < LOSSES_WITHIN_MS).length;
+  if (from.backend === 'auto' && recent >= MOST_LOSSES)
+    return open(from, 'wasm', `the GPU device was lost ${recent} times in a minute`);
+  return open(from);
+}
+
 serve<MotionWorker>({
   async load(from) {
     const writer = openWriter(from.progress);
     const report = new Float32Array(2);
-    loaded = await open(from, (loadedBytes, totalBytes) => {
+    fetchModel = makeFetch(from.modelBaseUrl, (loadedBytes, totalBytes) => {
       report[0] = loadedBytes;
       report[1] = totalBytes;
       writer.push(report);
     });
+    loaded = await open(from);
     request = from;
-    return loaded.backend.info;
+    return loaded.info;
   },
   async run(sound, contextRateHz, motion) {
     if (conversation) throw new EngineError('bug', 'motion worker: run() was called twice');
-    const first = opened();
-    conversation = new Conversation(
-      new Generator(first.backend, first.lookahead),
-      sound,
-      contextRateHz,
-      motion,
-    );
+    const { backend, lookahead } = opened();
+    invariant(request, 'motion worker: load() has not been called');
+    const generator = new Generator(backend, lookahead, request.sampler.steps, request.placement);
+    await generator.reset();
+    conversation = new Conversation(generator, sound, contextRateHz, motion, stepDown);
     for (;;) {
       try {
         return await conversation.run();
       } catch (error) {
-        if (!(error instanceof EngineError && error.kind === 'lost' && request)) throw error;
+        if (!(error instanceof EngineError && error.kind === 'lost')) throw error;
         loaded?.backend.dispose();
-        loaded = await open(request, () => undefined);
-        conversation.resume(loaded.backend, loaded.lookahead);
+        loaded = await reopen(request);
+        await conversation.resume(loaded.backend);
       }
     }
   },
@@ -64,12 +116,13 @@ serve<MotionWorker>({
     if (request) request = { ...request, conditions };
     await opened().backend.setConditions(conditions);
   },
+  setBackend: (choice) => exchange(choice),
   async reset() {
     conversation?.reset();
   },
   async stats() {
     invariant(conversation, 'motion worker: run() has not been called');
-    return conversation.stats;
+    return { ...conversation.stats, info: opened().info };
   },
   async stop() {
     await conversation?.stop();

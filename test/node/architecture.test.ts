@@ -21,7 +21,14 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'src/engine/timeline.ts': [errors, motion],
   'src/engine/audio/': [errors, motion],
   'src/engine/model/': [errors, kernels, motion, 'src/engine/audio/'],
-  'src/engine/model/generator.ts': [motion, 'src/engine/backend/backend.ts'],
+  'src/engine/model/generator.ts': [
+    errors,
+    motion,
+    'src/engine/backend/backend.ts',
+    'src/engine/body/',
+    'src/engine/model/',
+  ],
+  'src/engine/model/scheduler.ts': [motion, 'src/engine/backend/backend.ts'],
   'src/engine/backend/': [errors, kernels, motion, 'src/engine/audio/', 'src/engine/model/'],
   'src/engine/backend/wasm.': [
     errors,
@@ -33,7 +40,14 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/engine/body/': [errors, motion],
   'src/engine/export/': [errors, motion, 'src/engine/visemes.ts'],
-  'src/engine/stage/': [errors, motion, 'src/engine/timeline.ts', 'npm:three', 'npm:@pixiv/three-vrm'],
+  'src/engine/stage/': [
+    errors,
+    motion,
+    'src/engine/timeline.ts',
+    'src/engine/body/',
+    'npm:three',
+    'npm:@pixiv/three-vrm',
+  ],
   'src/workers/': [errors, kernels, engine, '!src/engine/stage/', 'npm:comlink'],
   'src/cli/': [
     errors,

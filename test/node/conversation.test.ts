@@ -1,7 +1,8 @@
 import { afterEach, expect, test } from 'vitest';
 import { blockLength, joinFrame, stampBlock } from '../../src/engine/audio/block.ts';
-import type { Backend, Tick } from '../../src/engine/backend/backend.ts';
+import type { Backend, BackendState, Tick, TickWork } from '../../src/engine/backend/backend.ts';
 import { Generator } from '../../src/engine/model/generator.ts';
+import { ARKIT_51 } from '../../src/engine/motion.ts';
 import { EngineError } from '../../src/errors.ts';
 import { Conversation } from '../../src/workers/conversation.ts';
 import { MOTION_BLOCK, MOTION_HEADER } from '../../src/workers/motion.block.ts';
@@ -10,26 +11,46 @@ import { makeStream, openReader, openWriter } from '../../src/workers/stream.ts'
 const HOP = 1600; // a tenth of a second: three ticks
 const RATE = 16_000;
 const LOOKAHEAD = 2;
+const LIPS = ARKIT_51.indexOf('jawOpen'); // a channel that the behaviour does not carry
+
+const NOTHING = { version: 1, counters: { ticks: 0, frames: 0, lower: 0, upper: 0 }, tensors: {} } as const;
 
 /** A backend whose face says which of its ticks it is; `onTick` may throw or wait. */
-function makeBackend(onTick: (tick: number, listenOnly: boolean) => void | Promise<void> = () => undefined) {
+function makeBackend(onTick: (tick: number, work: TickWork) => void | Promise<void> = () => undefined) {
   let ticks = 0;
-  const heard: boolean[] = [];
+  const works: TickWork[] = [];
+  const restored: BackendState[] = [];
   const backend: Backend = {
     info: { backend: 'wasm', adapter: 'test', reason: 'test' },
-    async tick(_, listenOnly = false): Promise<Tick> {
-      await onTick(ticks, listenOnly);
-      heard.push(listenOnly);
-      const face = ticks++ < LOOKAHEAD || listenOnly ? undefined : new Float32Array(102).fill(ticks);
-      return { face, phones: new Float32Array(80), voicing: Float32Array.of(0.25, 0.75) };
+    full: true,
+    async tick(_, work): Promise<Tick> {
+      await onTick(ticks, work);
+      works.push(work);
+      ticks++;
+      return {
+        face: work.frame ? new Float32Array(102).fill(ticks) : undefined,
+        behaviour: work.frame ? new Float32Array(48).fill(0.25) : undefined,
+        codes: work.frame ? new Float32Array(8) : undefined,
+        turn: Float32Array.of(0, 1),
+        body:
+          work.body?.to === 4 ? new Float32Array(16 * (work.body.network === 'lower' ? 27 : 47)) : undefined,
+        phones: new Float32Array(80),
+        voicing: Float32Array.of(0.25, 0.75),
+      };
     },
     setConditions: async () => undefined,
-    reset() {
+    encodeMotion: async () => ({ listener: new Uint16Array(0), speaker: new Uint16Array(0) }),
+    save: async () => ({ ...NOTHING, counters: { ...NOTHING.counters, ticks } }),
+    async restore(state) {
+      restored.push(state);
+      ticks = state.counters.ticks;
+    },
+    async reset() {
       ticks = 0;
     },
     dispose: () => undefined,
   };
-  return { backend, heard };
+  return { backend, works, restored };
 }
 
 const running: Conversation[] = [];
@@ -37,10 +58,16 @@ afterEach(async () => {
   for (const conversation of running.splice(0)) await conversation.stop();
 });
 
-function start(backend: Backend) {
+function start(backend: Backend, onSlow?: (tickMs: number) => void) {
   const sound = makeStream(blockLength(HOP), 64, { shared: false });
   const motion = makeStream(MOTION_BLOCK, 256, { shared: false });
-  const conversation = new Conversation(new Generator(backend, LOOKAHEAD), sound.reader, RATE, motion.writer);
+  const conversation = new Conversation(
+    new Generator(backend, LOOKAHEAD),
+    sound.reader,
+    RATE,
+    motion.writer,
+    onSlow,
+  );
   running.push(conversation);
   const writer = openWriter(sound.writer);
   const reader = openReader(motion.reader);
@@ -55,14 +82,15 @@ function start(backend: Backend) {
   };
   const block = new Float32Array(MOTION_BLOCK);
   const take = async (frames: number) => {
-    const taken: { frameIndex: number; start: number; face: number; voicing: number[] }[] = [];
+    const taken: { frameIndex: number; start: number; face: number; voicing: number[]; bodies: number }[] =
+      [];
     while (taken.length < frames) {
       if (!reader.pull(block)) {
         if (!(await reader.wait(2000))) throw new Error(`only ${taken.length} of ${frames} frames came`);
         continue;
       }
-      const [frameIndex, face] = [block[0], block[MOTION_HEADER]];
-      taken.push({ frameIndex, start: joinFrame(block, 1), face, voicing: [block[4], block[5]] });
+      const [frameIndex, face, bodies] = [block[0], block[MOTION_HEADER + LIPS], block[8]];
+      taken.push({ frameIndex, start: joinFrame(block, 1), face, voicing: [block[4], block[5]], bodies });
     }
     return taken;
   };
@@ -76,14 +104,14 @@ test('frames come in order, stamped with where the sound began', async () => {
   const frames = await take(8);
   expect(frames.map(({ frameIndex }) => frameIndex)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   expect(frames.every(({ start }) => start === startFrame)).toBe(true);
-  expect(frames[0]).toMatchObject({ face: LOOKAHEAD + 1, voicing: [0.25, 0.75] });
+  expect(frames[0]).toMatchObject({ face: LOOKAHEAD + 1, voicing: [0.25, 0.75], bodies: 1 });
   expect(conversation.stats).toMatchObject({ frames: 8, gapSamples: 0, skippedFrames: 0, droppedFrames: 0 });
   await conversation.stop();
   await run;
 });
 
-test('a backlog is heard without faces, a long one is left out, and later frames keep their time', async () => {
-  const { backend, heard } = makeBackend();
+test('a backlog is heard without bodies, a longer one without faces, a long one is left out, and later frames keep their time', async () => {
+  const { backend, works } = makeBackend();
   const { conversation, speak, take } = start(backend);
   speak(40); // four seconds at once: 121 ticks
   await new Promise((resolve) => setTimeout(resolve, 50)); // until all of it has arrived
@@ -92,7 +120,9 @@ test('a backlog is heard without faces, a long one is left out, and later frames
   const last = frames[frames.length - 1];
   expect(last.frameIndex).toBe(40 * 3 - LOOKAHEAD);
   expect(frames[0].frameIndex).toBe(last.frameIndex - 10);
-  expect(heard.filter((listenOnly) => listenOnly).length).toBe(50);
+  expect(works.filter(({ frame }) => !frame).length).toBe(50);
+  expect(works.slice(0, 54).every(({ body }) => !body)).toBe(true);
+  expect(conversation.stats.droppedBlocks).toBeGreaterThan(5);
   expect(conversation.stats.skippedFrames).toBe(110);
   await conversation.stop();
   await run;
@@ -123,12 +153,46 @@ test('after a lost device a new backend goes on in the same time', async () => {
   speak(2);
   await expect(conversation.run()).rejects.toBe(lost);
   expect((await take(2)).map(({ frameIndex }) => frameIndex)).toEqual([0, 1]);
-  conversation.resume(makeBackend().backend, LOOKAHEAD);
+  await conversation.resume(makeBackend().backend);
   const run = conversation.run();
   speak(1);
   const after = await take(1);
-  expect(after[0].frameIndex).toBeGreaterThanOrEqual(2 + LOOKAHEAD);
+  expect(after[0].frameIndex).toBe(3); // frame 2 was lost with the device
   expect(conversation.stats.restarts).toBe(1);
+  await conversation.stop();
+  await run;
+});
+
+test('another backend takes over between two ticks with all that the first remembers', async () => {
+  const [first, second] = [makeBackend(), makeBackend()];
+  const { conversation, speak, take } = start(first.backend);
+  const run = conversation.run();
+  speak(2);
+  await take(5);
+  const exchanged = conversation.exchange(first.backend, second.backend);
+  await new Promise((resolve) => setTimeout(resolve, 150)); // until the worker looks up from waiting
+  speak(2);
+  await exchanged;
+  expect((await take(6)).map(({ frameIndex }) => frameIndex)).toEqual([5, 6, 7, 8, 9, 10]);
+  expect(second.restored).toHaveLength(1);
+  expect(second.restored[0].counters.ticks).toBe(first.works.length);
+  // the block that the first began goes on where it was
+  expect(second.works[0].body).toMatchObject({ network: 'upper' });
+  expect(conversation.stats.droppedBlocks).toBe(0);
+  await conversation.stop();
+  await run;
+});
+
+test('a machine that is late for ten seconds is told so, once', async () => {
+  const slow: number[] = [];
+  const { backend } = makeBackend();
+  const { conversation, speak, take } = start(backend, (tickMs) => slow.push(tickMs));
+  const run = conversation.run();
+  for (let i = 0; i < 7; i++) {
+    speak(16); // 1.6 s at once, again and again
+    await take(i === 0 ? 9 : 11);
+  }
+  expect(slow.length).toBe(1);
   await conversation.stop();
   await run;
 });

@@ -1,30 +1,83 @@
-import type { Backend } from '../backend/backend.ts';
-import type { MotionFrame } from '../motion.ts';
+import { EngineError } from '../../errors.ts';
+import type { Backend, BackendState, Tick } from '../backend/backend.ts';
+import { BodyMotion, type BodyState, type PlacementPreset } from '../body/body.ts';
+import {
+  ARKIT_51,
+  BEHAVIOUR_CHANNELS,
+  BEHAVIOUR_FACE,
+  BODY_BLOCK,
+  BODY_NUMBERS,
+  FACE_CHANNELS,
+  type MotionFrame,
+  PERSONS,
+} from '../motion.ts';
+import { BodySchedule, type BodyShare, type Effort } from './scheduler.ts';
 
-/** One generated frame and what the encoder heard at it. */
+/** One generated frame and what the networks heard and thought at it; the arrays are overwritten by the next one. */
 export type GeneratedFrame = MotionFrame & {
-  /** [R, 40] phone probabilities. */
+  /** [2, 40] phone probabilities. */
   readonly phones: Float32Array;
-  /** [R] probability of voicing. */
+  /** [2] probability of voicing. */
   readonly voicing: Float32Array;
+  /** [2] how much each person has the turn, 0 listening … 1 speaking. */
+  readonly turn: Float32Array;
+  /** [4, 2] codes: row 2i of the listener 1 − i, row 2i + 1 of the speaker i; undefined on the tier `visemes`. */
+  readonly codes: Float32Array | undefined;
   /** Wall time of the tick that gave the frame, in milliseconds. */
   readonly tickMs: number;
 };
 
+/** All that a conversation remembers; plain data, for the same weights and sampler. */
+export type GeneratorState = {
+  readonly version: 1;
+  readonly ticks: number;
+  readonly schedule: ReturnType<BodySchedule['save']>;
+  readonly body: BodyState;
+  readonly backend: BackendState;
+};
+
+/** What was left out so far. */
+export type GeneratorStats = {
+  /** Body blocks of eight frames that were dropped because the machine was late. */
+  readonly droppedBlocks: number;
+  /** Frames for which the body was held or eased, because its block was not there. */
+  readonly heldBodyFrames: number;
+};
+
+const CHANNEL_OF = BEHAVIOUR_FACE.map((name) => ARKIT_51.indexOf(name));
+const HEAD = BEHAVIOUR_FACE.length;
+
+/** Puts the behaviour's upper face and mouth corners [2, 24] over the face network's weights [2, 51]; lips stay. */
+export function putBehaviour(face: Float32Array, behaviour: Float32Array) {
+  for (let p = 0; p < PERSONS; p++)
+    for (let c = 0; c < CHANNEL_OF.length; c++)
+      face[p * FACE_CHANNELS + CHANNEL_OF[c]] = behaviour[p * BEHAVIOUR_CHANNELS + c];
+}
+
 /**
- * Mel in, motion out: feeds a backend one tick (1/30 s) at a time and numbers what comes out.
- * The cost of a tick is constant, whatever the length of the talk.
+ * Mel in, whole motion out: in every tick (1/30 s) first the face, then the per-frame codes, then at most one denoising
+ * step of the body; numbers what comes out and finishes the bodies (engine/body). A tick's cost does not depend on the
+ * length of the talk.
  */
 export class Generator {
-  readonly #backend: Backend;
+  #backend: Backend;
   readonly #lookahead: number;
-  #ticks: number;
+  readonly #schedule: BodySchedule;
+  readonly #body: BodyMotion;
+  readonly #placement = new Float32Array(PERSONS * 6);
+  readonly #face = new Float32Array(PERSONS * FACE_CHANNELS);
+  readonly #bodies = new Float32Array(PERSONS * BODY_NUMBERS);
+  readonly #head = new Float32Array(PERSONS * 3);
+  #preset: PlacementPreset;
+  #ticks = 0;
 
-  /** `lookahead` in ticks: the frame of tick n is n − lookahead. `ticks` goes on counting after a change of backend. */
-  constructor(backend: Backend, lookahead: number, ticks = 0) {
+  /** `lookahead` in ticks: the frame of tick n is n − lookahead; `steps` of the sampler. */
+  constructor(backend: Backend, lookahead: number, steps = 4, preset: PlacementPreset = 'vis-a-vis') {
     this.#backend = backend;
     this.#lookahead = lookahead;
-    this.#ticks = ticks;
+    this.#schedule = new BodySchedule(lookahead, steps);
+    this.#preset = preset;
+    this.#body = new BodyMotion(preset);
   }
 
   /** Ticks so far. */
@@ -32,15 +85,22 @@ export class Generator {
     return this.#ticks;
   }
 
-  /**
-   * Takes the log-mel rows [R, 2, 80] of the next tick; gives the frame that became complete, if any. With `listenOnly`
-   * there is none, later ones keep their time.
-   */
-  async tick(mel: Float32Array, listenOnly = false): Promise<GeneratedFrame | undefined> {
+  /** What was left out so far. */
+  get stats(): GeneratorStats {
+    return { droppedBlocks: this.#schedule.dropped, heldBodyFrames: this.#body.stats.heldFrames };
+  }
+
+  /** Takes the log-mel rows [2, 2, 80] of the next tick; gives the frame that became complete, if it was worth the effort. */
+  async tick(mel: Float32Array, effort: Effort = 'all'): Promise<GeneratedFrame | undefined> {
     const begin = performance.now();
-    const { face, phones, voicing } = await this.#backend.tick(mel, listenOnly);
-    const frameIndex = this.#ticks++ - this.#lookahead;
-    return face && { frameIndex, face, phones, voicing, tickMs: performance.now() - begin };
+    const frameIndex = this.#ticks - this.#lookahead;
+    const share = this.#backend.full ? this.#schedule.next(this.#ticks, effort === 'all') : undefined;
+    this.#ticks++;
+    const frame = frameIndex >= 0 && effort !== 'listen';
+    const tick = await this.#backend.tick(mel, { frame, ...(share && { body: this.#workOf(share) }) });
+    if (share && tick.body) this.#takeBlock(share, tick.body);
+    if (!frame || !tick.face) return undefined;
+    return this.#finish(frameIndex, tick, tick.face, begin);
   }
 
   /** Leaves the next tick out, when the machine cannot keep up: its frame never comes, later ones keep their time. */
@@ -48,9 +108,82 @@ export class Generator {
     this.#ticks++;
   }
 
-  /** Starts a new conversation at frame 0. */
-  reset() {
+  /** Starts a new conversation at frame 0, where `preset` places the two. */
+  async reset(preset = this.#preset) {
+    this.#preset = preset;
     this.#ticks = 0;
-    this.#backend.reset();
+    this.#schedule.reset();
+    this.#body.reset(preset);
+    this.#body.placementInto(this.#placement);
+    await this.#backend.reset(this.#placement);
+  }
+
+  /**
+   * Goes on with another backend in the same time. `state` is what the old one remembered; without it (it was lost) the
+   * new one begins where the two stand now.
+   */
+  async change(backend: Backend, state?: BackendState) {
+    this.#body.placementInto(this.#placement);
+    if (state) await backend.restore(state);
+    else {
+      this.#schedule.next(this.#ticks, false); // the block under way was lost with the backend that began it
+      await backend.reset(this.#placement);
+    }
+    this.#backend = backend;
+  }
+
+  /** A copy of everything remembered; a conversation restored from it goes on bit for bit on the same backend. */
+  async save(): Promise<GeneratorState> {
+    return {
+      version: 1,
+      ticks: this.#ticks,
+      schedule: this.#schedule.save(),
+      body: this.#body.save(),
+      backend: await this.#backend.save(),
+    };
+  }
+
+  /** Goes on from a saved state; throws `asset` when it is of another version or does not fit the networks. */
+  async restore(state: GeneratorState) {
+    if (state?.version !== 1)
+      throw new EngineError('asset', `The saved conversation has version ${state?.version}, expected 1`, {
+        hint: 'Save it again with this version of duologue.',
+      });
+    await this.#backend.restore(state.backend);
+    this.#ticks = state.ticks;
+    this.#schedule.restore(state.schedule);
+    this.#body.restore(state.body);
+  }
+
+  #workOf({ network, begins, from, to }: BodyShare) {
+    if (!begins) return { network, from, to };
+    this.#body.placementInto(this.#placement);
+    return { network, from, to, placement: this.#placement };
+  }
+
+  #takeBlock({ network, block }: BodyShare, frames: Float32Array) {
+    if (network === 'lower') this.#body.pushLower(frames, block * BODY_BLOCK);
+    else this.#body.pushUpper(frames, block * BODY_BLOCK);
+  }
+
+  #finish(frameIndex: number, tick: Tick, weights: Float32Array, begin: number): GeneratedFrame {
+    const { behaviour, phones, voicing, turn, codes } = tick;
+    this.#face.set(weights);
+    if (behaviour) {
+      putBehaviour(this.#face, behaviour);
+      for (let p = 0; p < PERSONS; p++)
+        for (let i = 0; i < 3; i++) this.#head[3 * p + i] = behaviour[p * BEHAVIOUR_CHANNELS + HEAD + i];
+      this.#body.frameInto(this.#bodies, frameIndex, this.#head);
+    }
+    return {
+      frameIndex,
+      face: this.#face,
+      body: behaviour && this.#bodies,
+      phones,
+      voicing,
+      turn,
+      codes,
+      tickMs: performance.now() - begin,
+    };
   }
 }
