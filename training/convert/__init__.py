@@ -1,0 +1,1 @@
+"""Converters of published checkpoints (DiffSpeaker, LDA dance, Learning2Listen) into Duologue's weight format."""
