@@ -2,6 +2,7 @@ import { EngineError } from '../../errors.ts';
 import { type Gpu, openGpu } from '../../kernels/gpu.ts';
 import type { Backend, BackendOptions } from './backend.ts';
 import { type Fetch, loadModels, type Models } from './models.ts';
+import type { WasmFiles } from './wasm.ts';
 
 /** Which backend the user asked for; `auto` takes WGSL on a real GPU and WebAssembly otherwise. */
 export type BackendChoice = 'auto' | 'webgpu' | 'wasm';
@@ -34,16 +35,14 @@ export async function openBackend(
       gpu,
     };
   }
-  const { WasmBackend } = await import('./wasm.ts');
-  const [encoderGraph, faceGraph, prefixGraph, runtime] = await Promise.all([
-    sources.fetch('speech-encoder.onnx'),
-    sources.fetch('face.onnx'),
-    sources.fetch('face-prefix.onnx'),
+  const { WASM_GRAPHS, WasmBackend } = await import('./wasm.ts');
+  const [runtime, ...files] = await Promise.all([
     sources.runtime(),
+    ...WASM_GRAPHS.map(async (name) => [name, await sources.fetch(`${name}.onnx`)] as const),
   ]);
-  const files = { encoderGraph, faceGraph, prefixGraph, runtime };
+  const graphs = Object.fromEntries(files) as WasmFiles['graphs'];
   return {
-    backend: await WasmBackend.open(await models, files, options, reason),
+    backend: await WasmBackend.open(await models, { graphs, runtime }, options, reason),
     models: await models,
     gpu: undefined,
   };

@@ -1,65 +1,68 @@
-import { normal } from '../../kernels/philox.ts';
 import { FACE_PREFIX } from '../model/config.ts';
 import type { SamplerOptions } from '../model/sampler.ts';
 import { type DdimStep, ddimSteps } from '../model/schedule.ts';
 import { PERSONS } from '../motion.ts';
 import type { Conditions } from './backend.ts';
 import type { Models } from './models.ts';
-import { KeyValueRing } from './ring.ts';
+import { Carried } from './wasm.carried.ts';
+import { BlockSampler, branchesOf } from './wasm.sampler.ts';
 import { dataOf, type Feeds, floats, indices, openSession, type Session } from './wasm.session.ts';
 import type { LiveState } from './wasm.state.ts';
 
-const ROWS = PERSONS;
-
-/** Sees the sampler at work: step i, its clamped x0 and the x that goes on, both [R, 51], normalised. */
+/** Sees the sampler at work: step i, its clamped x0 and the x that goes on, both [2, 51], normalised. */
 export type OnStep = (step: number, x0: Float32Array, x: Float32Array) => void;
 
-/** The face denoiser as ONNX graphs; TypeScript runs DDIM and keeps the key/value ring. */
+/**
+ * The face denoiser as ONNX graphs; TypeScript runs DDIM and keeps the key/value ring. With guidance the graphs have
+ * four rows: both persons under the conditions, then both without speech.
+ */
 export class WasmFace {
-  /** The rings, by the names of a saved state. */
-  readonly state: LiveState;
   readonly #session: Session;
   readonly #prefix: Session;
   readonly #models: Models;
   readonly #steps: readonly DdimStep[];
-  readonly #seed: number;
-  readonly #ring: KeyValueRing;
-  readonly #feeds: Feeds;
+  readonly #rows: number;
+  readonly #carried: Carried;
+  readonly #sampler: BlockSampler;
   readonly #audio: Float32Array;
-  readonly #x: Float32Array;
-  readonly #x0: Float32Array;
   readonly #weights: Float32Array;
-  /** Keys and values of the prefix tokens at each diffusion step, then at the context step. */
-  #prefixes: readonly Feeds[] = [];
+  readonly #inputs: Feeds;
+  /** What each diffusion step is fed, then the context pass: they differ in the prefix tokens' keys and values. */
+  #feeds: readonly Feeds[] = [];
 
-  private constructor(sessions: { face: Session; prefix: Session }, models: Models, sampler: SamplerOptions) {
+  private constructor(sessions: { face: Session; prefix: Session }, models: Models, options: SamplerOptions) {
+    const { face, encoder, low, high } = models;
+    const { layers, window, heads, C, channels } = face;
+    const { steps, eta, rule, seed, guidance } = options;
+    const scale = guidance?.face ?? 1;
     this.#session = sessions.face;
     this.#prefix = sessions.prefix;
     this.#models = models;
-    this.#steps = ddimSteps(models.face.schedule, sampler.steps, sampler.eta);
-    this.#seed = sampler.seed;
-    const { layers, window, heads, C, channels } = models.face;
-    this.#ring = new KeyValueRing({ layers, rows: ROWS, window, width: 2 * C, heads });
-    this.#audio = new Float32Array(ROWS * 2 * models.encoder.C);
-    this.#x = new Float32Array(ROWS * channels);
-    this.#x0 = new Float32Array(ROWS * channels);
-    this.#weights = new Float32Array(ROWS * channels);
-    this.#feeds = {
-      bias: floats(this.#ring.bias, heads, window),
-      audio: floats(this.#audio, ROWS, 2 * models.encoder.C),
-      x: floats(this.#x, ROWS, 1, channels),
+    this.#steps = ddimSteps(face.schedule, steps, eta, { rule, prediction: face.prediction });
+    this.#rows = branchesOf(scale) * PERSONS;
+    const rows = this.#rows;
+    this.#carried = new Carried('face').addRings(
+      Array.from({ length: layers }, (_, i) => `layers.${i}`),
+      { rows, window, width: 2 * C, heads },
+    );
+    this.#sampler = new BlockSampler({
+      rows: PERSONS,
+      width: channels,
+      low,
+      high,
+      steps: this.#steps,
+      prediction: face.prediction,
+      seed,
+      stage: 0,
+      guidance: scale,
+    });
+    this.#audio = new Float32Array(rows * 2 * encoder.C);
+    this.#weights = new Float32Array(PERSONS * channels);
+    this.#inputs = {
+      ...this.#carried.feeds,
+      audio: floats(this.#audio, rows, 2 * encoder.C),
+      x: floats(this.#sampler.x, rows, 1, channels),
     };
-    const state: Record<string, Float32Array> = {};
-    for (const [i, ring] of this.#ring.layers.entries()) {
-      this.#feeds[`layers.${i}.ring`] = floats(ring, ROWS, window, 2 * C);
-      state[`face.layers.${i}.ring`] = ring;
-    }
-    this.state = state;
-  }
-
-  /** Frames so far. */
-  get frames() {
-    return this.#ring.blocks;
   }
 
   /** Opens both graphs; throws `asset` when one does not fit the weights. Call `setConditions` before `sample`. */
@@ -74,58 +77,65 @@ export class WasmFace {
     return new WasmFace({ face, prefix }, models, sampler);
   }
 
-  /** Computes the prefix tokens' keys and values anew, for every diffusion step. */
-  async setConditions({ style, facing, emotion }: Conditions) {
-    const ids = {
-      style: indices(style),
-      partner_style: indices(style.map((_, r) => style[r ^ 1])),
-      facing: indices(facing),
-      emotion: indices(emotion),
-    };
-    const prefixes: Feeds[] = [];
-    for (const t of [...this.#steps.map((step) => step.t), this.#models.face.contextStep]) {
-      const out = await this.#prefix.run({ ...ids, t: floats(Float32Array.of(t), 1) });
-      const kept = Object.entries(out).map(([name, tensor]) => [
-        name,
-        floats(dataOf(tensor).slice(), ROWS, FACE_PREFIX, 2 * this.#models.face.C),
-      ]);
-      prefixes.push(Object.fromEntries(kept) as Feeds);
-    }
-    this.#prefixes = prefixes;
+  /** The rings, by the names of a saved state. */
+  get state(): LiveState {
+    return this.#carried.state;
   }
 
-  /** One frame: tokens [R, C] of both persons in, ARKit weights [R, 51] out (overwritten by the next call). */
+  /** Frames so far. */
+  get frames() {
+    return this.#carried.blocks;
+  }
+
+  /** Computes the prefix tokens' keys and values anew, for every diffusion step. */
+  async setConditions({ style, facing, emotion }: Conditions) {
+    const { C, contextStep } = this.#models.face;
+    const rows = (values: readonly number[]) =>
+      indices(Array.from({ length: this.#rows }, (_, r) => values[r % PERSONS]));
+    const ids = {
+      style: rows(style),
+      partner_style: rows([style[1], style[0]]),
+      facing: rows(facing),
+      emotion: rows(emotion),
+    };
+    const feeds: Feeds[] = [];
+    for (const t of [...this.#steps.map((step) => step.t), contextStep]) {
+      const prefix = await this.#prefix.run({ ...ids, t: floats(Float32Array.of(t), 1) });
+      const step: Feeds = { ...this.#inputs };
+      for (const name in prefix) step[name] = floats(dataOf(prefix[name]), this.#rows, FACE_PREFIX, 2 * C);
+      feeds.push(step);
+    }
+    this.#feeds = feeds;
+  }
+
+  /** One frame: tokens [2, C] of both persons in, ARKit weights [2, 51] out (overwritten by the next call). */
   async sample(token: Float32Array, onStep?: OnStep): Promise<Float32Array> {
-    const { channels, layers } = this.#models.face;
-    const { mean, std } = this.#models;
+    const { mean, std, face } = this.#models;
+    const sampler = this.#sampler;
+    const index = this.frames;
     this.#pairTokens(token);
-    const frameIndex = this.#ring.blocks;
-    const x = this.#x;
-    for (let at = 0; at < x.length; at++)
-      x[at] = normal(at % channels, Math.floor(at / channels), frameIndex, 0, this.#seed);
-    const prefixes = this.#prefixes;
-    for (const [i, step] of this.#steps.entries()) {
-      const { x0 } = await this.#session.run({ ...this.#feeds, ...prefixes[i] });
-      this.#ddim(dataOf(x0), step, i, frameIndex);
-      onStep?.(i, this.#x0, x);
+    sampler.begin(index);
+    for (const i of this.#steps.keys()) {
+      const { x0 } = await this.#session.run(this.#feeds[i], X0);
+      sampler.step(dataOf(x0), i, index);
+      onStep?.(i, sampler.x0, sampler.x.subarray(0, sampler.x0.length));
     }
     // One pass more over what was emitted: only its keys and values enter the ring, never a noisy step's.
-    const context = await this.#session.run({ ...this.#feeds, ...prefixes[this.#steps.length] });
-    this.#ring.append(Array.from({ length: layers }, (_, i) => dataOf(context[`layers.${i}.kv`])));
-    for (let at = 0; at < x.length; at++) {
-      const weight = x[at] * std[at % channels] + mean[at % channels];
-      this.#weights[at] = Math.min(1, Math.max(0, weight));
+    this.#carried.take(await this.#session.run(this.#feeds[this.#steps.length], this.#carried.outputs));
+    for (let at = 0; at < this.#weights.length; at++) {
+      const c = at % face.channels;
+      this.#weights[at] = Math.min(1, Math.max(0, sampler.x[at] * std[c] + mean[c]));
     }
     return this.#weights;
   }
 
   reset() {
-    this.#ring.reset();
+    this.#carried.reset();
   }
 
   /** Takes `state` as it stands for that after `frames` frames. */
   resume(frames: number) {
-    this.#ring.resume(frames);
+    this.#carried.resume(frames);
   }
 
   dispose() {
@@ -133,25 +143,14 @@ export class WasmFace {
     void this.#prefix.release();
   }
 
-  /** `audio` [R, 2C] = own token ‖ partner's token. */
+  /** `audio` [R, 2C] = own token ‖ partner's token; the rows of the guidance's other branch stay zero. */
   #pairTokens(token: Float32Array) {
-    const C = token.length / ROWS;
-    for (let r = 0; r < ROWS; r++) {
-      this.#audio.set(token.subarray(r * C, (r + 1) * C), r * 2 * C);
-      this.#audio.set(token.subarray((r ^ 1) * C, ((r ^ 1) + 1) * C), (r * 2 + 1) * C);
-    }
-  }
-
-  #ddim(output: Float32Array, step: DdimStep, i: number, frameIndex: number) {
-    const { channels } = this.#models.face;
-    const { low, high } = this.#models;
-    for (let at = 0; at < output.length; at++) {
-      const c = at % channels;
-      const x0 = Math.min(high[c], Math.max(low[c], output[at]));
-      const eps = (this.#x[at] - step.sqrtAlphaBar * x0) / step.sqrtOneMinusAlphaBar;
-      const z = step.sigma > 0 ? normal(c, Math.floor(at / channels), frameIndex, i + 1, this.#seed) : 0;
-      this.#x0[at] = x0;
-      this.#x[at] = step.sqrtAlphaBarPrev * x0 + step.direction * eps + step.sigma * z;
+    const C = token.length / PERSONS;
+    for (let p = 0; p < PERSONS; p++) {
+      this.#audio.set(token.subarray(p * C, (p + 1) * C), p * 2 * C);
+      this.#audio.set(token.subarray((p ^ 1) * C, ((p ^ 1) + 1) * C), (p * 2 + 1) * C);
     }
   }
 }
+
+const X0 = ['x0'];

@@ -34,9 +34,13 @@ export const runtimeVersion = () => ort.env.versions.web ?? 'unknown';
 /** A 32-bit float tensor over `data`, which is read at each run. */
 export const floats = (data: Float32Array, ...dims: number[]) => new ort.Tensor('float32', data, dims);
 
-/** A tensor of indices. */
-export const indices = (values: readonly number[]) =>
-  new ort.Tensor('int64', BigInt64Array.from(values, BigInt), [values.length]);
+/** A tensor of indices; a vector unless `dims` says otherwise. */
+export const indices = (values: readonly number[], ...dims: number[]) =>
+  new ort.Tensor('int64', BigInt64Array.from(values, BigInt), dims.length ? dims : [values.length]);
+
+/** A tensor of indices, all 0, to be written to. */
+export const zeroIndices = (...dims: number[]) =>
+  new ort.Tensor('int64', new BigInt64Array(dims.reduce((a, b) => a * b, 1)), dims);
 
 /** The floats of a result. */
 export const dataOf = (tensor: ort.Tensor) => tensor.data as Float32Array;
@@ -46,3 +50,12 @@ export type Feeds = Record<string, ort.Tensor>;
 
 /** A loaded graph. */
 export type Session = ort.InferenceSession;
+
+let last: Promise<unknown> = Promise.resolve();
+
+/** Does `work` when all work before it is done: the runtime has one stack, so runs must not overlap. */
+export function exclusively<T>(work: () => Promise<T>): Promise<T> {
+  const done = last.then(work);
+  last = done.catch(() => undefined);
+  return done;
+}
