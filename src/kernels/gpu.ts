@@ -1,4 +1,5 @@
 import { EngineError } from '../errors.ts';
+import type { Tuning } from './kernel.ts';
 
 /** Features used where they are there; no result depends on them. */
 const WANTED = ['subgroups', 'shader-f16', 'timestamp-query'] as const satisfies readonly GPUFeatureName[];
@@ -25,13 +26,15 @@ export type GpuOptions = {
   readonly onError?: (error: EngineError) => void;
 };
 
-type Origin = { readonly gpu: GPU; readonly software: boolean };
+type Origin = { readonly gpu: GPU; readonly tuning: Tuning };
 
 // Also keeps the GPU object alive as long as its device: in Node it is the engine itself.
 const ORIGINS = new WeakMap<GPUDevice, Origin>();
 
-/** Whether a device of {@link openGpu} is a CPU that pretends to be a GPU. */
-export const isSoftware = (device: GPUDevice) => ORIGINS.get(device)?.software ?? false;
+const PLAIN: Tuning = { software: false, subgroups: false, f16: false };
+
+/** What kernels are tuned to on a device of {@link openGpu}. */
+export const tuningOf = (device: GPUDevice) => ORIGINS.get(device)?.tuning ?? PLAIN;
 
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render|warp/i;
 
@@ -52,7 +55,7 @@ export async function openGpu(
   });
   const words = `${adapterName} ${info.vendor} ${info.architecture} ${info.device}`;
   const software = info.isFallbackAdapter === true || SOFTWARE.test(words);
-  ORIGINS.set(device, { gpu, software });
+  ORIGINS.set(device, { gpu, tuning: { software, subgroups: features.has('subgroups'), f16: false } });
   device.addEventListener('uncapturederror', ({ error }) =>
     onError?.(new EngineError('bug', `GPU: ${error.message}`, { cause: error })),
   );

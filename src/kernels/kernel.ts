@@ -23,19 +23,34 @@ type LettersOf<U extends Use> = U extends `${Access} ${infer S}` ? Exclude<Lette
 /** The size behind each letter: `{ R: 2, T: 1, C: 256 }`. */
 export type Dims<U extends Uses> = Readonly<Record<LettersOf<U[keyof U]>, number>>;
 
-/** How to dispatch: `constants` fill the WGSL overrides (and key the pipeline cache), `grid` counts workgroups. */
+/**
+ * How to dispatch: `constants` fill the WGSL overrides (and key the pipeline cache), `grid` counts workgroups, and
+ * `variant` names one of the kernel's other texts.
+ */
 export type Launch = {
+  readonly variant?: string;
   readonly constants: Readonly<Record<string, number>>;
   readonly grid: readonly [x: number, y: number, z: number];
 };
 
-/** What a launch may be tuned to; results agree to rounding. A CPU wants few lanes and few barriers, a GPU many lanes. */
-export type Tuning = { readonly software: boolean };
+/** What a launch may be tuned to; results agree to rounding. */
+export type Tuning = {
+  /** A CPU plays GPU: it wants few lanes and few barriers, a GPU many lanes. */
+  readonly software: boolean;
+  /** Lanes of a subgroup may add up among themselves. */
+  readonly subgroups: boolean;
+  /** Products may be taken in halves: the adapter can, and its results were tried. */
+  readonly f16: boolean;
+};
 
-/** WGSL text, its tensors in binding order, and the rule from sizes to a launch. */
+/**
+ * WGSL text, its tensors in binding order, and the rule from sizes to a launch. `variants` are texts of the same formula
+ * and tensors for sizes or adapters that allow more; the file of variant `v` is `name.v.wgsl`.
+ */
 export type Kernel<U extends Uses = Uses, Options = never> = {
   readonly name: string;
   readonly wgsl: string;
+  readonly variants?: Readonly<Record<string, string>>;
   readonly tensors: U;
   readonly launch: (dims: Dims<U>, options: Options, tuning: Tuning) => Launch;
 };

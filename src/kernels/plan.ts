@@ -1,5 +1,5 @@
 import { EngineError, invariant } from '../errors.ts';
-import { isSoftware } from './gpu.ts';
+import { tuningOf } from './gpu.ts';
 import {
   type AnyKernel,
   dimsOf,
@@ -35,7 +35,7 @@ export class Plan {
   #steps: readonly Step[] = [];
 
   /** Kernels are tuned to the device's adapter unless `tuning` says otherwise. */
-  constructor(device: GPUDevice, tuning: Tuning = { software: isSoftware(device) }) {
+  constructor(device: GPUDevice, tuning: Tuning = tuningOf(device)) {
     this.#device = device;
     this.#tuning = tuning;
   }
@@ -104,17 +104,25 @@ function refuseAliases(kernel: AnyKernel, tensors: Readonly<Record<string, Tenso
 function pipelineOf(device: GPUDevice, kernel: AnyKernel, launch: Launch) {
   const pipelines = PIPELINES.get(device) ?? new Map<string, Promise<GPUComputePipeline>>();
   PIPELINES.set(device, pipelines);
-  const key = `${kernel.name} ${JSON.stringify(launch.constants)}`;
+  const name = launch.variant ? `${kernel.name}.${launch.variant}` : kernel.name;
+  const key = `${name} ${JSON.stringify(launch.constants)}`;
   const known = pipelines.get(key);
   if (known) return known;
-  const pipeline = build(device, kernel, launch, key);
+  const pipeline = build(device, kernel, launch, { name, key });
   pipelines.set(key, pipeline);
   return pipeline;
 }
 
-async function build(device: GPUDevice, kernel: AnyKernel, launch: Launch, key: string) {
+async function build(
+  device: GPUDevice,
+  kernel: AnyKernel,
+  launch: Launch,
+  { name, key }: Record<'name' | 'key', string>,
+) {
+  const code = launch.variant ? kernel.variants?.[launch.variant] : kernel.wgsl;
+  invariant(code !== undefined, `${kernel.name} has no variant ${launch.variant}`);
   device.pushErrorScope('validation'); // the pipeline's own error, below, says it all
-  const module = device.createShaderModule({ label: kernel.name, code: kernel.wgsl });
+  const module = device.createShaderModule({ label: name, code });
   device.popErrorScope().catch(() => null);
   const layout = device.createPipelineLayout({
     bindGroupLayouts: [
@@ -136,10 +144,10 @@ async function build(device: GPUDevice, kernel: AnyKernel, launch: Launch, key: 
     });
   } catch (cause) {
     const { messages } = await module.getCompilationInfo();
-    const source = kernel.wgsl.split('\n');
+    const source = code.split('\n');
     const lines = messages.map(
       ({ lineNum, linePos, message }) =>
-        `  ${kernel.name}.wgsl:${lineNum}:${linePos} ${message}\n    ${source[lineNum - 1]?.trim() ?? ''}`,
+        `  ${name}.wgsl:${lineNum}:${linePos} ${message}\n    ${source[lineNum - 1]?.trim() ?? ''}`,
     );
     const text = [`${key} does not compile: ${(cause as Error).message}`, ...lines].join('\n');
     throw new EngineError('bug', text, { cause });

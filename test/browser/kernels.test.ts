@@ -2,7 +2,7 @@ import { afterAll, expect, suite, test } from 'vitest';
 import { EngineError } from '../../src/errors.ts';
 import { attention } from '../../src/kernels/attention/attention.ts';
 import { openGpu } from '../../src/kernels/gpu.ts';
-import { type AnyReference, isWritten, kernel } from '../../src/kernels/kernel.ts';
+import { type AnyReference, isWritten, kernel, type Tuning } from '../../src/kernels/kernel.ts';
 import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
 import { linear } from '../../src/kernels/linear/linear.ts';
 import { Plan } from '../../src/kernels/plan.ts';
@@ -37,20 +37,36 @@ const DECLARATION =
   /@binding\((\d+)\)\s+var<storage,\s*(read_write|read)>\s+(\w+): array<(\w+)>;\s*\/\/ \[(.*)\](.*)/g;
 const ACCESS: Record<string, string> = {
   'read f32': 'read',
+  'read vec4f': 'read',
   'read u32 halves': 'half',
+  'read vec4u halves': 'half',
   'read u32': 'index',
   'read_write f32': 'write',
+  'read_write vec4f': 'write',
 };
 
-/** Every way to launch a case, so that what a GPU would run is tested on a CPU too. */
+const BOTH = [true, false];
+const EVERY_TUNING: readonly Tuning[] = BOTH.flatMap((software) =>
+  BOTH.flatMap((subgroups) => BOTH.map((f16) => ({ software, subgroups, f16 }))),
+);
+
+/** All that this adapter can run: what a GPU would do is tried on a CPU too, with subgroups and halves and without. */
+const TUNINGS = EVERY_TUNING.filter(
+  ({ subgroups, f16 }) =>
+    (!subgroups || gpu.features.has('subgroups')) && (!f16 || gpu.features.has('shader-f16')),
+);
+
+/** Every different way to launch a case. */
 function tuningsOf(
   { launch }: AnyReference['kernel'],
   { dims, options = {} }: AnyReference['cases'][string],
 ) {
-  const [software, hardware] = [true, false].map((software) => ({ software }));
-  const launches = [software, hardware].map((tuning) => JSON.stringify(launch(dims, options, tuning)));
-  return launches[0] === launches[1] ? [software] : [software, hardware];
+  const launches = TUNINGS.map((tuning) => JSON.stringify(launch(dims, options, tuning)));
+  return TUNINGS.filter((_, i) => launches.indexOf(launches[i]) === i);
 }
+
+const wordsOf = ({ software, subgroups, f16 }: Tuning) =>
+  `${software ? '' : ', as on a GPU'}${subgroups ? ', subgroups' : ''}${f16 ? ', f16' : ''}`;
 
 for (const reference of references) {
   const { kernel, run, cases, tolerance = { abs: 1e-5, rel: 1e-4 } } = reference;
@@ -58,23 +74,32 @@ for (const reference of references) {
 
   suite(kernel.name, () => {
     test('the WGSL declares the same tensors: order, access, type and shape comment', () => {
-      const declared = [...kernel.wgsl.matchAll(DECLARATION)].map(
-        ([, binding, access, name, type, shape, word]) =>
-          `${binding} ${name}: ${ACCESS[`${access} ${type}${word}`]} ${shape.replaceAll(',', ' ')}`,
-      );
-      expect(declared).toEqual(
-        uses.map(([name, use], i) => `${i} ${name}: ${use.replace(/^update/, 'write')}`),
-      );
-      expect(kernel.wgsl.match(/@binding/g)).toHaveLength(uses.length);
-      expect(kernel.wgsl.startsWith('//'), 'the first line is the formula').toBe(true);
+      for (const wgsl of [kernel.wgsl, ...Object.values(kernel.variants ?? {})]) {
+        const declared = [...wgsl.matchAll(DECLARATION)].map(
+          ([, binding, access, name, type, shape, word]) =>
+            `${binding} ${name}: ${ACCESS[`${access} ${type}${word}`]} ${shape.replaceAll(',', ' ')}`,
+        );
+        expect(declared).toEqual(
+          uses.map(([name, use], i) => `${i} ${name}: ${use.replace(/^update/, 'write')}`),
+        );
+        expect(wgsl.match(/@binding/g)).toHaveLength(uses.length);
+        expect(wgsl.startsWith('//'), 'the first line is the formula').toBe(true);
+      }
       expect(isWritten(uses.at(-1)![1]), 'what is written comes last').toBe(true);
+    });
+
+    test('every variant is chosen by some case', () => {
+      const chosen = Object.values(cases).flatMap(({ dims, options = {} }) =>
+        EVERY_TUNING.map((tuning) => kernel.launch(dims, options, tuning).variant),
+      );
+      expect(Object.keys(kernel.variants ?? {}).filter((variant) => !chosen.includes(variant))).toEqual([]);
     });
 
     const runs = Object.entries(cases).flatMap(([label, tried]) =>
       tuningsOf(kernel, tried).map((tuning) => ({ label, tried, tuning })),
     );
     for (const { label, tried, tuning } of runs) {
-      test(`${label} ${JSON.stringify(tried.dims)}${tuning.software ? '' : ', as on a GPU'}`, async () => {
+      test(`${label} ${JSON.stringify(tried.dims)}${wordsOf(tuning)}`, async () => {
         using arena = new Arena(device);
         const { values, tensors } = place(reference, tried, arena);
         run(values, tried.dims, tried.options ?? {});
