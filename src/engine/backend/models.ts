@@ -60,6 +60,9 @@ export type Models = {
   readonly melSilence: number;
 };
 
+/** Relative placement [2, 6] of two who face each other at 1.2 m: where a conversation begins unless told otherwise. */
+export const FACE_TO_FACE = Float32Array.of(0, 1.2, 1.2, 0, -1, 1 / 1.2, 0, 1.2, 1.2, 0, -1, 1 / 1.2);
+
 /** Fetches one model file by its name; throws `asset` when it cannot be had. */
 export type Fetch = (name: string) => Promise<ArrayBuffer>;
 

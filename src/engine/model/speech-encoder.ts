@@ -1,12 +1,9 @@
-import { append } from '../../kernels/append/append.ts';
-import { attention } from '../../kernels/attention/attention.ts';
 import { carry } from '../../kernels/carry/carry.ts';
 import { conv1d, conv1dAdd } from '../../kernels/conv1d/conv1d.ts';
-import { layernorm } from '../../kernels/layernorm/layernorm.ts';
-import { linear, linearAdd } from '../../kernels/linear/linear.ts';
 import { Plan } from '../../kernels/plan.ts';
 import type { Arena, Tensor } from '../../kernels/tensor.ts';
 import type { SpeechEncoderConfig } from './config.ts';
+import { addAttention, addFeedForward, addLinear, addNorm, makeStack, weightsAt } from './layers.ts';
 import type { Weights } from './weights.ts';
 
 /** The streaming speech encoder as a plan: one tick (2 log-mel rows, 1 token) of R persons an `encode`. */
@@ -22,10 +19,14 @@ export type SpeechEncoder = {
   readonly phones: Tensor;
   /** Out: [R, 1, 1] voicing logit. */
   readonly voicing: Tensor;
-  /** Rows of sound before the first tick, [R, 4, M]: fill with the log-mel of silence. */
+  /** State: rows of sound before the first tick, [R, 4, M]: fill with the log-mel of silence. */
   readonly melTail: Tensor;
-  /** Convolution tails that start at zero; the rings need no clearing, the clock says what counts. */
+  /** State: convolution tails that start at zero. */
   readonly tails: readonly Tensor[];
+  /** State: keys and values of past ticks; they need no clearing, the clock says what counts. */
+  readonly rings: readonly Tensor[];
+  /** Most dispatches that the transformer part of one of its blocks takes. */
+  readonly layerDispatches: number;
 };
 
 /** Builds the encoder of `training/speech_encoder.py`: causal convolutions and window attention with carried state. */
@@ -33,51 +34,47 @@ export function speechEncoder(
   device: GPUDevice,
   arena: Arena,
   w: Weights,
-  { C, heads, ff, layers, window, mels, phones: names }: SpeechEncoderConfig,
+  config: SpeechEncoderConfig,
   R: number,
 ): SpeechEncoder {
+  const { C, layers, window, mels, phones: names } = config;
   const plan = new Plan(device);
   const tensor = (name: string, ...shape: number[]) => arena.tensor(`encoder.${name}`, [R, ...shape]);
-  const at = (path: string) => ({ w: w(`${path}.weight`), b: w(`${path}.bias`) });
-  const norm = (path: string) => ({ gain: w(`${path}.weight`), bias: w(`${path}.bias`) });
   const clock = arena.tensor('encoder.clock', [4], { dtype: 'u32' });
   const mel = tensor('mel', 2, mels);
   const melTail = tensor('conv_in.state', 4, mels);
   const rows = tensor('rows', 2, C);
   const downTail = tensor('conv_down.state', 2, C);
   const tails = [downTail];
-  const h = tensor('h', 1, C);
-  const n = tensor('normed', 1, C);
-  const qkv = tensor('qkv', 1, 3 * C);
-  const mixed = tensor('mixed', 1, C);
-  const wide = tensor('wide', 1, ff);
+  const rings: Tensor[] = [];
+  const stack = makeStack(arena, 'encoder', w, clock, config, { R });
+  const { h, normed } = stack;
   const token = tensor('token', 1, C);
   const phones = tensor('phones', 1, names.length);
   const voicing = tensor('voicing', 1, 1);
+  const conv = (path: string) => weightsAt(w, path);
 
-  plan.add(conv1d, { x: mel, state: melTail, ...at('conv_in'), out: rows }, { act: 'gelu' });
+  plan.add(conv1d, { x: mel, state: melTail, ...conv('conv_in'), out: rows }, { act: 'gelu' });
   plan.add(carry, { x: mel, state: melTail });
-  plan.add(conv1d, { x: rows, state: downTail, ...at('conv_down'), out: h }, { stride: 2, act: 'gelu' });
+  plan.add(conv1d, { x: rows, state: downTail, ...conv('conv_down'), out: h }, { stride: 2, act: 'gelu' });
   plan.add(carry, { x: rows, state: downTail });
+  let layerDispatches = 0;
   for (let i = 0; i < layers; i++) {
     const block = `blocks.${i}`;
     const tail = tensor(`${block}.conv.state`, 2, C);
     const ring = tensor(`${block}.ring`, window, 2 * C);
     tails.push(tail);
-    plan.add(layernorm, { x: h, ...norm(`${block}.norm1`), out: n });
-    plan.add(conv1dAdd, { x: n, state: tail, ...at(`${block}.conv`), out: h }, { act: 'gelu' });
-    plan.add(carry, { x: n, state: tail });
-    plan.add(layernorm, { x: h, ...norm(`${block}.norm2`), out: n });
-    plan.add(linear, { x: n, ...at(`${block}.attn.qkv`), out: qkv });
-    plan.add(attention, { qkv, prefix: ring, ring, clock, out: mixed }, { heads, prefix: 0 });
-    plan.add(append, { qkv, clock, ring });
-    plan.add(linearAdd, { x: mixed, ...at(`${block}.attn.out`), out: h });
-    plan.add(layernorm, { x: h, ...norm(`${block}.norm3`), out: n });
-    plan.add(linear, { x: n, ...at(`${block}.ff.up`), out: wide }, { act: 'gelu' });
-    plan.add(linearAdd, { x: wide, ...at(`${block}.ff.down`), out: h });
+    rings.push(ring);
+    addNorm(plan, stack, `${block}.norm1`, normed);
+    plan.add(conv1dAdd, { x: normed, state: tail, ...conv(`${block}.conv`), out: h }, { act: 'gelu' });
+    plan.add(carry, { x: normed, state: tail });
+    const before = plan.dispatches;
+    addAttention(plan, stack, { norm: `${block}.norm2`, attn: `${block}.attn` }, { ring }, 'keys');
+    addFeedForward(plan, stack, { norm: `${block}.norm3`, ff: `${block}.ff` });
+    layerDispatches = Math.max(layerDispatches, plan.dispatches - before);
   }
-  plan.add(layernorm, { x: h, ...norm('norm'), out: token });
-  plan.add(linear, { x: token, ...at('phone_head'), out: phones });
-  plan.add(linear, { x: token, ...at('voicing_head'), out: voicing });
-  return { plan, mel, clock, token, phones, voicing, melTail, tails };
+  addNorm(plan, stack, 'norm', token);
+  addLinear(plan, w, 'phone_head', { x: token, out: phones });
+  addLinear(plan, w, 'voicing_head', { x: token, out: voicing });
+  return { plan, mel, clock, token, phones, voicing, melTail, tails, rings, layerDispatches };
 }
