@@ -21,8 +21,8 @@ const ARM_PUSH_M = 0.4 / FRAME_RATE_HZ;
 /** How far the distance, the middle of the two, and a facing may stray before they are drawn back. */
 const SLACK = { distanceM: 0.25, middleM: 0.4, yawRad: 0.35 } as const;
 /** Time constants and largest speeds of the way back. */
-const BACK_S = { move: 8, turn: 5 } as const;
-const BACK_M = 0.05 / FRAME_RATE_HZ;
+const BACK_S = { move: 5, turn: 5 } as const;
+const BACK_M = 0.12 / FRAME_RATE_HZ;
 const BACK_RAD = 0.12 / FRAME_RATE_HZ;
 /** Someone who walks goes where he goes: nothing draws back at this speed. */
 const WALKING_MPS = 0.4;

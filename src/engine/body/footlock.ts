@@ -1,8 +1,9 @@
 import { FRAME_RATE_HZ } from '../motion.ts';
-import { bendInto, LEG_STRETCH } from './leg.ts';
+import { bendInto, stretch } from './leg.ts';
 import {
   blendInto,
   expInto,
+  multiplyInto,
   quaternionInto,
   relativeInto,
   rotateInto,
@@ -24,13 +25,17 @@ const FREE_MPS = 1.4;
 const STEP_M = 0.12;
 const STEP_RAD = 0.5;
 const STEP_FRAMES = 0.4 * FRAME_RATE_HZ;
+const FREE_FRAMES = 0.27 * FRAME_RATE_HZ;
 const STEP_LIFT_M = 0.05;
-/** A frame's share: of the way back of a foot that was let go, of settling flat, of the hips' way up again. */
-const FADE = Math.exp(-1 / (0.1 * FRAME_RATE_HZ));
+/** A frame's share: of settling flat, of the hips' way up again. */
 const SETTLE = 0.3;
 const SINK = Math.exp(-1 / (0.3 * FRAME_RATE_HZ));
+/** A foot tilted less than this is meant to stand flat. */
+const HEEL_SLACK_RAD = 0.2;
+/** How far, and how fast, the hips sink for the sake of feet. */
+const SINK_M = 0.008;
 const LARGEST_DROP_M = 0.25;
-const LEG_M = (THIGH_M + SHANK_M) * LEG_STRETCH;
+const LEG_M = THIGH_M + SHANK_M;
 
 const FEET = [
   { thigh: JOINT.leftUpperLeg, shank: JOINT.leftLowerLeg, foot: JOINT.leftFoot, toes: JOINT.leftToes },
@@ -42,14 +47,13 @@ const HELD = 0;
 const CONTACT = 1;
 const PIN = 2;
 const OFFSET = 5;
-const STEP = 8;
-const STEP_FROM = 9;
-const OUT = 12;
-const BEFORE = 15;
-const TURN = 18;
-const KEPT = 22;
-const KEPT_SHARE = 26;
-const FOOT_STATE = 27;
+const AWAY = 8; // frames since it was let go, 0 when it is where the network has it
+const LIFT = 9;
+const OUT = 10;
+const BEFORE = 13;
+const TURN = 16;
+const KEPT = 20;
+const FOOT_STATE = 24;
 /** Numbers of state of one person: hips' drop (m), whether there was a frame, then two feet. */
 export const FOOT_LOCK_STATE = 2 + 2 * FOOT_STATE;
 
@@ -59,6 +63,8 @@ const knee = new Float64Array(4);
 const thigh = new Float64Array(4);
 const hip = new Float64Array(3);
 const toes = new Float64Array(3);
+const heel = new Float64Array(3);
+const FORWARD = Float64Array.of(0, 0, 1);
 
 /**
  * Holds the feet of one person where they stand: a foot in contact is pinned to the floor by hip and knee of its leg and
@@ -114,21 +120,23 @@ export class FootLock {
     for (let i = 0; i < 3; i++) state[s + BEFORE + i] = positions[j + i];
     const height = positions[j + 1] - ANKLE_M;
     state[s + CONTACT] = contact > HOLD_ABOVE || (contact > FREE_BELOW && state[s + CONTACT] > 0) ? 1 : 0;
-    const stepping = state[s + STEP] > 0;
+    const stepping = this.#steps(foot);
     if (state[s + HELD] > 0) {
       if (state[s + CONTACT] === 0 || height > FREE_ABOVE_M || speed > FREE_MPS)
         this.#free(figure, foot, false);
       else if (this.#strayed(figure, foot) && !this.#steps(1 - foot)) this.#free(figure, foot, true);
     } else if (!stepping && state[s + CONTACT] > 0 && height < HOLD_BELOW_M && speed < HOLD_MPS) {
       state[s + HELD] = 1;
-      for (let i = 0; i < 3; i++) state[s + PIN + i] = state[s + OUT + i];
+      rotateInto(toes, 0, state, s + TURN, OFFSETS_M, 3 * FEET[foot].toes);
+      for (let i = 0; i < 3; i++) state[s + PIN + i] = state[s + OUT + i] + toes[i];
     }
     if (state[s + HELD] > 0) this.#hold(figure, foot);
     else this.#follow(figure, foot);
   }
 
   #steps(foot: number) {
-    return this.#state[2 + FOOT_STATE * foot + STEP] > 0;
+    const s = 2 + FOOT_STATE * foot;
+    return this.#state[s + AWAY] > 0 && this.#state[s + LIFT] > 0;
   }
 
   #strayed(figure: Figure, foot: number): boolean {
@@ -136,8 +144,8 @@ export class FootLock {
     const s = 2 + FOOT_STATE * foot;
     const j = FEET[foot].foot;
     const away = Math.hypot(
-      state[s + PIN] - figure.positions[3 * j],
-      state[s + PIN + 2] - figure.positions[3 * j + 2],
+      state[s + OUT] - figure.positions[3 * j],
+      state[s + OUT + 2] - figure.positions[3 * j + 2],
     );
     const turned = wrapAngle(yawOf(figure.rotations, 4 * j) - yawOf(state, s + TURN));
     return away > STEP_M || Math.abs(turned) > STEP_RAD;
@@ -148,25 +156,28 @@ export class FootLock {
     const s = 2 + FOOT_STATE * foot;
     const j = 3 * FEET[foot].foot;
     state[s + HELD] = 0;
-    state[s + STEP] = step ? 1 : 0;
-    for (let i = 0; i < 3; i++) {
-      state[s + OFFSET + i] = state[s + OUT + i] - figure.positions[j + i];
-      state[s + STEP_FROM + i] = state[s + OUT + i];
-    }
+    state[s + AWAY] = 1;
+    for (let i = 0; i < 3; i++) state[s + OFFSET + i] = state[s + OUT + i] - figure.positions[j + i];
+    const far = Math.hypot(state[s + OFFSET], state[s + OFFSET + 2]);
+    state[s + LIFT] = step ? STEP_LIFT_M * Math.min(1, 0.4 + far / STEP_M / 2) : 0;
     for (let i = 0; i < 4; i++) state[s + KEPT + i] = state[s + TURN + i];
-    state[s + KEPT_SHARE] = 1;
   }
 
+  /** Keeps the toes in place; the heel may rise as the network has it, as that of a leg left behind does. */
   #hold(figure: Figure, foot: number) {
     const state = this.#state;
     const s = 2 + FOOT_STATE * foot;
-    state[s + PIN + 1] += SETTLE * (ANKLE_M - state[s + PIN + 1]);
-    for (let i = 0; i < 3; i++) {
-      state[s + OUT + i] = state[s + PIN + i];
-      state[s + OFFSET + i] = state[s + PIN + i] - figure.positions[3 * FEET[foot].foot + i];
-    }
+    const joints = FEET[foot];
+    rotateInto(toes, 0, figure.rotations, 4 * joints.foot, FORWARD, 0);
+    const pitch = Math.asin(Math.min(1, Math.max(-1, -toes[1])));
+    heel[0] = Math.max(0, pitch - HEEL_SLACK_RAD);
     yawInto(flat, 0, yawOf(state, s + TURN));
+    quaternionInto(local, 0, heel, 0);
+    multiplyInto(flat, 0, flat, 0, local, 0);
     blendInto(state, s + TURN, state, s + TURN, flat, 0, SETTLE);
+    state[s + PIN + 1] *= 1 - SETTLE;
+    rotateInto(toes, 0, state, s + TURN, OFFSETS_M, 3 * joints.toes);
+    for (let i = 0; i < 3; i++) state[s + OUT + i] = state[s + PIN + i] - toes[i];
   }
 
   /** A foot that is not held goes where the network puts it, from where it was. */
@@ -175,28 +186,12 @@ export class FootLock {
     const s = 2 + FOOT_STATE * foot;
     const { positions, rotations } = figure;
     const j = FEET[foot].foot;
-    if (state[s + STEP] > 0) {
-      const t = Math.min(1, state[s + STEP] / STEP_FRAMES);
-      const share = t * t * (3 - 2 * t);
-      for (let i = 0; i < 3; i++)
-        state[s + OUT + i] =
-          state[s + STEP_FROM + i] + (positions[3 * j + i] - state[s + STEP_FROM + i]) * share;
-      const far = Math.hypot(
-        positions[3 * j] - state[s + STEP_FROM],
-        positions[3 * j + 2] - state[s + STEP_FROM + 2],
-      );
-      state[s + OUT + 1] += STEP_LIFT_M * Math.sin(Math.PI * t) * Math.min(1, 0.4 + far / STEP_M / 2);
-      state[s + KEPT_SHARE] = 1 - share;
-      for (let i = 0; i < 3; i++) state[s + OFFSET + i] = state[s + OUT + i] - positions[3 * j + i];
-      state[s + STEP] = t < 1 ? state[s + STEP] + 1 : 0;
-    } else {
-      for (let i = 0; i < 3; i++) {
-        state[s + OFFSET + i] *= FADE;
-        state[s + OUT + i] = positions[3 * j + i] + state[s + OFFSET + i];
-      }
-      state[s + KEPT_SHARE] *= FADE;
-    }
-    blendInto(state, s + TURN, rotations, 4 * j, state, s + KEPT, state[s + KEPT_SHARE]);
+    const t = state[s + AWAY] / (state[s + LIFT] > 0 ? STEP_FRAMES : FREE_FRAMES);
+    const left = state[s + AWAY] > 0 && t < 1 ? 1 - t * t * (3 - 2 * t) : 0;
+    for (let i = 0; i < 3; i++) state[s + OUT + i] = positions[3 * j + i] + state[s + OFFSET + i] * left;
+    if (left > 0) state[s + OUT + 1] += state[s + LIFT] * Math.sin(Math.PI * t);
+    state[s + AWAY] = left > 0 ? state[s + AWAY] + 1 : 0;
+    blendInto(state, s + TURN, rotations, 4 * j, state, s + KEPT, left);
     // Neither sole nor toes go through the floor.
     rotateInto(toes, 0, state, s + TURN, OFFSETS_M, 3 * FEET[foot].toes);
     state[s + OUT + 1] = Math.max(state[s + OUT + 1], ANKLE_M, -toes[1]);
@@ -210,10 +205,11 @@ export class FootLock {
       const s = 2 + FOOT_STATE * foot;
       const h = 3 * FEET[foot].thigh;
       const across = (state[s + OUT] - positions[h]) ** 2 + (state[s + OUT + 2] - positions[h + 2]) ** 2;
-      const reach = Math.sqrt(Math.max(0, LEG_M ** 2 - across));
-      drop = Math.max(drop, positions[h + 1] - state[s + OUT + 1] - reach);
+      const down = positions[h + 1] - state[s + OUT + 1];
+      const length = stretch(Math.sqrt(across + down * down), LEG_M);
+      drop = Math.max(drop, down - Math.sqrt(Math.max(0, length * length - across)));
     }
-    state[0] = Math.min(LARGEST_DROP_M, drop);
+    state[0] = Math.min(LARGEST_DROP_M, drop, state[0] + SINK_M);
     return state[0];
   }
 

@@ -5,8 +5,16 @@ const reach = new Float64Array(3);
 const want = new Float64Array(3);
 const arc = new Float64Array(4);
 
-/** Legs stretch up to this share of their length: a knee that locks straight snaps. */
-export const LEG_STRETCH = 0.9995;
+/** Shares of a leg's length up to which it stretches freely and, ever more slowly, at most: a knee that locks snaps. */
+const FREE_STRETCH = 0.985;
+const LONGEST_STRETCH = 0.9995;
+
+/** The length to which a leg of `legM` metres stretches towards something `distanceM` away. */
+export function stretch(distanceM: number, legM: number): number {
+  const free = FREE_STRETCH * legM;
+  const soft = (LONGEST_STRETCH - FREE_STRETCH) * legM;
+  return distanceM < free ? distanceM : free + soft * (1 - Math.exp((free - distanceM) / soft));
+}
 
 /**
  * Two-bone inverse kinematics of a leg that hangs along −Y: turns the thigh (world quaternion at `thigh[to…]`) and bends
@@ -30,7 +38,7 @@ export function bendInto(
     want[i] = target[at + i] - hip[ho + i];
     square += want[i] ** 2;
   }
-  const longest = (thighM + shankM) * LEG_STRETCH;
+  const longest = (thighM + shankM) * LONGEST_STRETCH;
   const length = Math.min(longest, Math.max(Math.abs(thighM - shankM) + 0.01, Math.sqrt(square)));
   const cosine = (thighM ** 2 + shankM ** 2 - length ** 2) / (2 * thighM * shankM);
   const flexion = Math.PI - Math.acos(Math.min(1, Math.max(-1, cosine)));

@@ -1,23 +1,23 @@
 import { FRAME_RATE_HZ } from '../motion.ts';
 
-/** Time constant with which the offset at the edge of a block fades. */
-const FADE_S = 0.1;
-const FADE = Math.exp(-1 / (FADE_S * FRAME_RATE_HZ));
+/** The offset at the edge of a block goes like a critically damped spring of this rate: at rest first, then away. */
+const RATE = 14 / FRAME_RATE_HZ;
+const DECAY = Math.exp(-RATE);
 /** What is assumed at most of the motion going on at an edge: this much a frame (rad, m). */
 const LARGEST_STEP = 0.12;
 
 /** Numbers of state that {@link EdgeSmooth} needs for each channel. */
-export const EDGE_STATE = 3;
+export const EDGE_STATE = 4;
 
 /**
  * Takes the jump out of the edges of blocks: where the source of a signal changes, the new one is met by an offset to
- * where the old one was heading, and the offset fades. Inside a block nothing is delayed.
+ * where the old one was heading, and the offset goes away. Inside a block nothing is delayed.
  */
 export class EdgeSmooth {
   readonly #channels: number;
   readonly #state: Float64Array;
 
-  /** `state` holds `channels` × {@link EDGE_STATE} numbers: last value, last step, offset. */
+  /** `state` holds `channels` × {@link EDGE_STATE} numbers: last value, last step, offset and its speed. */
   constructor(channels: number, state: Float64Array) {
     this.#channels = channels;
     this.#state = state;
@@ -34,9 +34,14 @@ export class EdgeSmooth {
     const state = this.#state;
     for (let c = 0; c < this.#channels; c++) {
       const s = EDGE_STATE * c;
-      if (edge) state[s + 2] = state[s] + clamp(state[s + 1]) - values[at + c];
+      if (edge) {
+        state[s + 2] = state[s] + clamp(state[s + 1]) - values[at + c];
+        state[s + 3] = 0;
+      }
       const value = values[at + c] + state[s + 2];
-      state[s + 2] *= FADE;
+      const pull = state[s + 3] + RATE * state[s + 2];
+      state[s + 2] = (state[s + 2] + pull) * DECAY;
+      state[s + 3] = (state[s + 3] - RATE * pull) * DECAY;
       state[s + 1] = value - state[s];
       state[s] = value;
       values[at + c] = value;
