@@ -14,7 +14,7 @@ from checkpoint import load_safetensors
 from convert import diffspeaker, wav2vec2
 from convert.diffspeaker import DiffSpeaker, load_diffspeaker, our_name, published
 from convert.source import ConvertError
-from convert_twins import exchanges, randomise, sizes_match, source_of, swapped
+from convert_twins import exchanges, one_thread, randomise, sizes_match, source_of, swapped  # noqa: F401
 
 SIZES = {"d": 32, "ff": 48, "layers": 1, "ids": 8, "out": 36}
 ENCODER = {**wav2vec2.BASE, "ff": 64, "conv": 16, "layers": 2}
