@@ -104,12 +104,22 @@ describe('placement', () => {
       for (const p of [0, 6]) expect(target[p + i]).toBeCloseTo(value);
   });
 
-  test('looks ahead to the end of what is known of the lower body', () => {
+  test('looks ahead to the end of the last block that both networks know', () => {
     const body = new BodyMotion();
-    body.pushLower(blockOf((f) => (f.lower[1] = -0.01), 8).lower, 8);
+    const back: Mover = (f) => {
+      f.lower[1] = -0.01;
+    };
     const target = new Float32Array(12);
-    body.placementInto(target);
-    expect(target[2]).toBeCloseTo(1.2 + 2 * 8 * 0.01);
+    const distance = () => {
+      body.placementInto(target);
+      return target[2];
+    };
+    body.pushLower(blockOf(back, 8).lower, 8);
+    expect(distance()).toBeCloseTo(1.2);
+    body.pushUpper(blockOf(back, 8).upper, 8);
+    expect(distance()).toBeCloseTo(1.2 + 2 * 8 * 0.01);
+    body.pushLower(blockOf(back, 16).lower, 16);
+    expect(distance()).toBeCloseTo(1.2 + 2 * 8 * 0.01);
   });
 
   test('a root turns first and then moves in its new frame', () => {

@@ -24,6 +24,8 @@ const SLACK = { distanceM: 0.25, middleM: 0.4, yawRad: 0.35 } as const;
 const BACK_S = { move: 5, turn: 5 } as const;
 const BACK_M = 0.12 / FRAME_RATE_HZ;
 const BACK_RAD = 0.12 / FRAME_RATE_HZ;
+/** People who talk stand about this close when they chose to come near (Hall 1966: personal distance). */
+const NEAR_M = 1.2;
 /** Someone who walks goes where he goes: nothing draws back at this speed. */
 const WALKING_MPS = 0.4;
 
@@ -100,7 +102,9 @@ export class Apart {
   #drawTogether(a: PlacedRoot, b: PlacedRoot, speeds: Float64Array) {
     const still = Math.min(stillness(speeds[0]), stillness(speeds[1]));
     const distance = Math.hypot(b.x - a.x, b.z - a.z);
-    const pull = back(distance - this.#homeDistance, SLACK.distanceM, BACK_S.move, BACK_M) * still;
+    // Who began far off and came near is not sent away again.
+    const home = distance < this.#homeDistance ? Math.min(this.#homeDistance, NEAR_M) : this.#homeDistance;
+    const pull = back(distance - home, SLACK.distanceM, BACK_S.move, BACK_M) * still;
     separate(a, b, -pull / 2);
     const [homeA, homeB] = this.#home;
     const x = (a.x + b.x - homeA.x - homeB.x) / 2;

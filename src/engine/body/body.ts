@@ -106,15 +106,16 @@ export class BodyMotion {
   }
 
   /**
-   * Writes the placement [2, 6] that the next block starts from: the roots now, moved on through what is already known of
-   * the lower bodies.
+   * Writes the placement [2, 6] that the block under way starts from: the roots now, moved on to the end of the last block
+   * that both networks have finished.
    */
   placementInto(target: Float32Array): void {
+    const end = Math.min(this.#lower.end, this.#upper.end);
     for (let p = 0; p < PERSONS; p++) {
       const root = this.#ahead[p];
       Object.assign(root, this.#roots[p]);
       const { values } = this.#lower;
-      for (let k = this.#next; k < this.#lower.end; k++) {
+      for (let k = this.#next; k < end; k++) {
         const at = this.#lower.find(p, k);
         if (at >= 0) stepRoot(root, values[at], values[at + 1], values[at + 2]);
       }

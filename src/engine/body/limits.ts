@@ -19,7 +19,7 @@ export const JOINT_LIMITS: Readonly<Record<string, JointLimit>> = {
   chest: { x: [-0.35, 0.6], y: [-0.4, 0.4], z: [-0.4, 0.4] },
   upperChest: { x: [-0.35, 0.6], y: [-0.4, 0.4], z: [-0.4, 0.4] },
   leftShoulder: { x: [-0.4, 0.4], y: [-0.6, 0.5], z: [-0.35, 0.7] },
-  leftUpperArm: { x: [-1.9, 1.9], y: [-2.2, 1.3], z: [-1.75, 1.6] },
+  leftUpperArm: { x: [-1.9, 1.9], y: [-2.2, 1.3], z: [-2, 1.7] },
   leftLowerArm: { x: [-1.8, 1.9], y: [-2.7, 0.5], z: [-1.2, 1.2] },
   leftHand: { x: [-0.7, 0.7], y: [-0.6, 0.6], z: [-1.4, 1.3] },
 };
