@@ -50,7 +50,7 @@ export default {
       data: { clock: clock(0) },
     },
     'ring half full, ragged heads': {
-      dims: { R: 2, T: 1, C: 30, E: 90, E2: 60, P: 5, W: 7 },
+      dims: { R: 2, T: 1, C: 36, E: 108, E2: 72, P: 5, W: 7 },
       options: { heads: 3 },
       data: { clock: clock(4) },
     },
@@ -65,7 +65,7 @@ export default {
       data: { clock: clock(10) },
     },
     'head wider than the workgroup': {
-      dims: { R: 1, T: 1, C: 150, E: 450, E2: 300, P: 1, W: 5 },
+      dims: { R: 1, T: 1, C: 520, E: 1560, E2: 1040, P: 1, W: 5 },
       options: { heads: 1, prefix: 1 },
       data: { clock: clock(5) },
     },
