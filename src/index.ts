@@ -121,10 +121,7 @@ const DELAY_SLEW = 0.01;
 export async function createDuologue(options: DuologueOptions): Promise<Duologue> {
   const { seed = 1, steps = 4, backend = 'auto', placement = 'vis-a-vis', onProgress } = options;
   const { guidance, codes, relationship = 0 } = options;
-  if (!BACKENDS.includes(backend))
-    throw new EngineError('unsupported', `backend is "${backend}", expected one of ${BACKENDS.join(', ')}`, {
-      hint: 'Leave it out to let the machine choose.',
-    });
+  checkBackend(backend);
   const worker = new Worker(new URL('./workers/motion.worker.ts', import.meta.url), { type: 'module' });
   const motion = connect<MotionWorker>(worker);
   const progress = makeStream(2, 64, { shared: false });
@@ -180,6 +177,13 @@ export async function createDuologue(options: DuologueOptions): Promise<Duologue
   } finally {
     reports.close();
   }
+}
+
+function checkBackend(choice: BackendChoice) {
+  if (BACKENDS.includes(choice)) return;
+  throw new EngineError('unsupported', `backend is "${choice}", expected one of ${BACKENDS.join(', ')}`, {
+    hint: 'Take `auto` to let the machine choose.',
+  });
 }
 
 /** Checks an index into an embedding; throws `unsupported` when no training knew it. */
@@ -322,6 +326,7 @@ export class Duologue {
    * Throws what `createDuologue` throws; the old backend goes on then.
    */
   async setBackend(choice: BackendChoice): Promise<BackendInfo> {
+    checkBackend(choice);
     this.#info = await this.#motion.setBackend(choice);
     return this.#info;
   }

@@ -15,8 +15,8 @@ const MOST_BACKLOG = 60;
 /** Tick times kept for the percentiles: ten seconds. */
 const KEPT_TICKS = 300;
 
-/** Frames that were not made with all effort, out of KEPT_TICKS, from which on the machine counts as too slow. */
-const SLOW_TICKS = 150;
+/** Frames that were left out, of KEPT_TICKS, from which on the machine counts as too slow; without bodies it may still do. */
+const SLOW_TICKS = 100;
 
 type Change = {
   readonly old: Backend;
@@ -144,7 +144,7 @@ export class Conversation {
       return;
     }
     const effort = effortFor(this.#voices.waiting);
-    this.#watchPace(effort !== 'all');
+    this.#watchPace(effort === 'listen');
     const frame = await this.#generator.tick(this.#mel, effort);
     if (frame) this.#emit(frame);
     else if (effort === 'listen') this.#skippedFrames++;
@@ -167,7 +167,7 @@ export class Conversation {
     await this.#generator.reset();
   }
 
-  /** Tells, once in ten seconds, that half of the ticks could not be done whole. */
+  /** Tells, once in ten seconds, that a third of the frames were left out. */
   #watchPace(slow: boolean) {
     if (slow) this.#slowTicks++;
     if (++this.#countedTicks < KEPT_TICKS) return;
