@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { BackendChoice } from '../engine/backend/open.ts';
+import { PLACEMENT_PRESETS, type PlacementPreset } from '../engine/body/placement.ts';
 import { EngineError } from '../errors.ts';
 
 /** How to make motions: the same for every conversation of a run. */
@@ -8,8 +9,15 @@ export type MotionOptions = {
   readonly steps: number;
   readonly eta: number;
   readonly seed: number;
+  /** Classifier-free guidance scale of the face and of the bodies; 1 is off. */
+  readonly guidance: readonly [face: number, body: number];
+  readonly temperature: number;
+  readonly topK: number;
   readonly style: readonly [number, number];
   readonly emotion: readonly [number, number];
+  readonly action: readonly [number, number];
+  readonly relationship: number;
+  readonly placement: PlacementPreset;
   /** Samples that are handed over at a time; Infinity for all. */
   readonly chunk: number;
   /** Folder of the model files; undefined for those that came with this version. */
@@ -28,20 +36,34 @@ export type Command =
 /** Emotion groups of InterAct and neutral, in the order of the face network's embedding. */
 const EMOTIONS = ['neutral', 'surprise', 'fear', 'social', 'self', 'positive', 'negative'];
 
+/** Action modes of InterAct, in the order of the body networks' embedding. */
+export const ACTIONS = ['stand', 'walk', 'sit'] as const;
+
+/** Groups of relationships of InterAct and none, in the order of the body networks' embedding. */
+export const RELATIONSHIPS = ['none', 'family', 'friends', 'work', 'school', 'professional'] as const;
+
 /** What `--help` prints. */
-export const USAGE = `Two sounds in, two faces out.
+export const USAGE = `Two sounds in, two people out: faces, heads and bodies.
 
   npm run motion -- A.wav B.wav --out DIR [options]
 
 A and B are wav or flac files of any rate (8 to 192 kHz) and any number of channels; \`-\` is silence.
-Writes DIR/a.arkit.csv and DIR/b.arkit.csv (Live Link Face layout, 30 frames/s) and DIR/motion.json.
+Writes DIR/a.arkit.csv and DIR/b.arkit.csv (Live Link Face layout, 30 frames/s), DIR/a.bvh and DIR/b.bvh (bodies)
+and DIR/motion.json (everything).
 
-  --backend auto|webgpu|wasm   where the networks run (auto: webgpu on a real GPU, else wasm)
+  --backend auto|webgpu|wasm|visemes
+                               where the networks run (auto: webgpu on a real GPU, else wasm); visemes: lips alone
   --steps N                    denoising steps, 1 to 8 (4)
   --eta X                      fresh noise in every step, 0 to 1 (0)
   --seed N                     seed of the noise, a whole number (1)
+  --guidance X or F,B          how closely faces and bodies follow the speech, 0 to 10 (1,1: off)
+  --temperature X              of head and listening codes, 0 to 5; 0 takes the likeliest (0.8)
+  --topk N                     codes to draw from, 1 to 256 (26)
   --style A,B                  speaking style of each person, 0 to 3 (0,0)
   --emotion A,B                ${EMOTIONS.join(', ')} (neutral,neutral)
+  --action A,B                 ${ACTIONS.join(', ')} (stand,stand)
+  --relationship R             ${RELATIONSHIPS.join(', ')} (none)
+  --placement P                ${PLACEMENT_PRESETS.join(', ')} (vis-a-vis)
   --chunk N                    samples handed over at a time, or all (all); changes nothing in the result
   --models DIR                 folder of the model files (public/models)
   --list FILE                  instead of A, B and --out: lines of A, B, DIR, separated by tabs`;
@@ -55,12 +77,20 @@ export function parseCommand(args: readonly string[]): Command {
   const { values, positionals } = parse(args);
   if (values.help) return { kind: 'help' };
   const options: MotionOptions = {
-    backend: oneOf('--backend', values.backend ?? 'auto', ['auto', 'webgpu', 'wasm']),
+    backend: oneOf('--backend', values.backend ?? 'auto', ['auto', 'webgpu', 'wasm', 'visemes']),
     steps: wholeNumber('--steps', values.steps ?? '4', 1, 8),
     eta: number('--eta', values.eta ?? '0', 0, 1),
     seed: wholeNumber('--seed', values.seed ?? '1', 0, Number.MAX_SAFE_INTEGER),
+    guidance: guidance(values.guidance ?? '1'),
+    temperature: number('--temperature', values.temperature ?? '0.8', 0, 5),
+    topK: wholeNumber('--topk', values.topk ?? '26', 1, 256),
     style: pair('--style', values.style ?? '0,0', (text) => wholeNumber('--style', text, 0, 3)),
-    emotion: pair('--emotion', values.emotion ?? 'neutral,neutral', emotion),
+    emotion: pair('--emotion', values.emotion ?? 'neutral,neutral', (text) =>
+      indexOf('--emotion', text, EMOTIONS),
+    ),
+    action: pair('--action', values.action ?? 'stand,stand', (text) => indexOf('--action', text, ACTIONS)),
+    relationship: indexOf('--relationship', values.relationship ?? 'none', RELATIONSHIPS),
+    placement: oneOf('--placement', values.placement ?? 'vis-a-vis', PLACEMENT_PRESETS),
     chunk: values.chunk === undefined || values.chunk === 'all' ? Infinity : chunk(values.chunk),
     models: values.models,
   };
@@ -113,6 +143,12 @@ function parse(args: readonly string[]) {
         steps: text,
         eta: text,
         seed: text,
+        guidance: text,
+        temperature: text,
+        topk: text,
+        action: text,
+        relationship: text,
+        placement: text,
         style: text,
         emotion: text,
         chunk: text,
@@ -150,8 +186,14 @@ function oneOf<T extends string>(option: string, text: string, choices: readonly
   return found;
 }
 
-function emotion(text: string): number {
-  return EMOTIONS.indexOf(oneOf('--emotion', text, EMOTIONS));
+function indexOf(option: string, text: string, choices: readonly string[]): number {
+  return choices.indexOf(oneOf(option, text, choices));
+}
+
+/** One scale for faces and bodies, or one for each. */
+function guidance(text: string): [number, number] {
+  const scale = (part: string) => number('--guidance', part, 0, 10);
+  return text.includes(',') ? pair('--guidance', text, scale) : [scale(text), scale(text)];
 }
 
 function pair(option: string, text: string, read: (part: string) => number): [number, number] {

@@ -9,7 +9,7 @@ import { openBackend } from '../engine/backend/open.ts';
 import type { MotionSource } from '../engine/export/json.ts';
 import { CHECKPOINT_VERSION } from '../engine/model/checkpoint.ts';
 import { EngineError } from '../errors.ts';
-import type { MotionOptions } from './arguments.ts';
+import { type MotionOptions, RELATIONSHIPS } from './arguments.ts';
 import { anyGpu, hardwareGpu, type NodeGpu } from './dawn.ts';
 
 /** A backend with its models loaded, and how it describes itself in `motion.json`. */
@@ -23,26 +23,32 @@ const SHIPPED_MODELS = fileURLToPath(new URL('../../public/models', import.meta.
 /** Loads the models and opens the backend; throws what `openBackend` throws. */
 export async function openEngine(options: MotionOptions): Promise<Engine> {
   const folder = options.models ?? SHIPPED_MODELS;
-  const { steps, eta, seed, style, emotion } = options;
-  const sampler = { steps, eta, seed };
+  const { steps, eta, seed, style, emotion, action, relationship, temperature, topK, placement } = options;
+  const [face, body] = options.guidance;
+  const sampler = { steps, eta, seed, guidance: { face, body }, codes: { temperature, topK } };
   const node = await gpuFor(options.backend);
   const { backend, models } = await openBackend(
-    node.gpu ? options.backend : 'wasm',
+    node.gpu || options.backend === 'visemes' ? options.backend : 'wasm',
     {
       fetch: (name) => readModel(join(folder, name)),
       gpu: node.gpu,
       runtime: () =>
         readModel(createRequire(import.meta.url).resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm')),
     },
-    { sampler, conditions: { style, facing: FACING, emotion } },
+    { sampler, conditions: { style, facing: FACING, emotion, action, relationship } },
   );
   const { backend: tier, adapter, reason } = backend.info;
   const source: MotionSource = {
     models: [
       { network: 'speech-encoder', version: CHECKPOINT_VERSION, sha256: sha256(models.encoderFile) },
       { network: 'face', version: CHECKPOINT_VERSION, sha256: sha256(models.faceFile) },
+      { network: 'dim', version: CHECKPOINT_VERSION, sha256: sha256(models.dim.file) },
+      { network: 'body-lower', version: CHECKPOINT_VERSION, sha256: sha256(models.body.lower.file) },
+      { network: 'body-upper', version: CHECKPOINT_VERSION, sha256: sha256(models.body.upper.file) },
     ],
     sampler,
+    placement,
+    relationship: RELATIONSHIPS[relationship],
     lookahead: models.encoder.lookahead,
     phones: models.encoder.phones,
     backend: { backend: tier, adapter, reason: node.gpu ? reason : node.why },
@@ -52,7 +58,7 @@ export async function openEngine(options: MotionOptions): Promise<Engine> {
 }
 
 async function gpuFor(choice: MotionOptions['backend']): Promise<NodeGpu> {
-  if (choice === 'wasm') return { gpu: undefined, why: 'asked for' };
+  if (choice === 'wasm' || choice === 'visemes') return { gpu: undefined, why: 'asked for' };
   return choice === 'webgpu' ? { gpu: await anyGpu() } : hardwareGpu();
 }
 

@@ -29,7 +29,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'src/engine/model/',
   ],
   'src/engine/model/scheduler.ts': [motion, 'src/engine/backend/backend.ts'],
-  'src/engine/backend/': [errors, kernels, motion, 'src/engine/audio/', 'src/engine/model/'],
+  'src/engine/backend/': [errors, kernels, motion, 'src/engine/visemes.ts', 'src/engine/audio/', 'src/engine/model/'],
   'src/engine/backend/wasm.': [
     errors,
     kernels,
@@ -39,7 +39,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'npm:onnxruntime-web',
   ],
   'src/engine/body/': [errors, motion],
-  'src/engine/export/': [errors, motion, 'src/engine/visemes.ts'],
+  'src/engine/export/': [errors, motion, 'src/engine/visemes.ts', 'src/engine/body/'],
   'src/engine/stage/': [
     errors,
     motion,

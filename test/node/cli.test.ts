@@ -94,8 +94,14 @@ test('arguments: defaults, everything given, and what makes no sense', () => {
     steps: 4,
     eta: 0,
     seed: 1,
+    guidance: [1, 1],
+    temperature: 0.8,
+    topK: 26,
     style: [0, 0],
     emotion: [0, 0],
+    action: [0, 0],
+    relationship: 0,
+    placement: 'vis-a-vis',
     chunk: Infinity,
     models: undefined,
   };
@@ -105,7 +111,8 @@ test('arguments: defaults, everything given, and what makes no sense', () => {
     options: defaults,
   });
   const given =
-    '--backend wasm --steps 2 --eta 0.5 --seed 9 --style 1,3 --emotion fear,self --chunk 128 --models m';
+    '--backend wasm --steps 2 --eta 0.5 --seed 9 --style 1,3 --emotion fear,self --chunk 128 --models m ' +
+    '--guidance 1.5,2 --temperature 0.5 --topk 8 --action walk,sit --relationship work --placement l';
   expect(parseCommand([...given.split(' '), '--list', 'l'])).toEqual({
     kind: 'list',
     list: 'l',
@@ -116,6 +123,12 @@ test('arguments: defaults, everything given, and what makes no sense', () => {
       seed: 9,
       style: [1, 3],
       emotion: [2, 4],
+      guidance: [1.5, 2],
+      temperature: 0.5,
+      topK: 8,
+      action: [1, 2],
+      relationship: 3,
+      placement: 'l',
       chunk: 128,
       models: 'm',
     },
@@ -134,6 +147,13 @@ test('arguments: defaults, everything given, and what makes no sense', () => {
     'a b --out o --emotion joy,joy',
     'a b --out o --backend cpu',
     'a b --out o --chunk 0',
+    'a b --out o --guidance 1,2,3',
+    'a b --out o --guidance x',
+    'a b --out o --temperature -1',
+    'a b --out o --topk 0',
+    'a b --out o --action run,stand',
+    'a b --out o --relationship foes',
+    'a b --out o --placement queue',
     'a b --out o --nonsense',
     'a b --out o --list l',
   ])
@@ -170,32 +190,38 @@ const worstOf = (a: Float32Array, b: Float32Array) =>
   );
 
 test('generator: chunks of 128, 1,000 and all samples give the same motion, and a second run too', async () => {
-  const whole = await generateMotion([...VOICES], engine);
+  const whole = await generateMotion([...VOICES], engine, OPTIONS);
   expect(whole.frames).toBe(43);
   expect(whole.durationS).toBeCloseTo(1.4);
   for (const chunk of [128, 1000, Infinity]) {
-    const again = await generateMotion([...VOICES], engine, chunk);
-    for (const p of [0, 1])
-      for (const part of ['face', 'phones', 'voicing'] as const)
+    const again = await generateMotion([...VOICES], engine, { ...OPTIONS, chunk });
+    for (const p of [0, 1]) {
+      for (const part of ['face', 'phones', 'voicing', 'turn'] as const)
         expect(
           worstOf(whole.persons[p][part], again.persons[p][part]),
           `${part} ${chunk}`,
         ).toBeLessThanOrEqual(1e-4);
+      const [first, second] = [whole, again].map(({ persons }) => persons[p].whole);
+      expect(first && second && worstOf(first.body, second.body), `body ${chunk}`).toBeLessThanOrEqual(1e-4);
+      expect(second?.listener).toEqual(first?.listener);
+      expect(second?.speaker).toEqual(first?.speaker);
+    }
   }
+  expect(whole.heldBodyFrames).toBe(0);
   expect(whole.persons[0].face.every((w) => w >= 0 && w <= 1)).toBe(true);
 }, 120_000);
 
 test('generator: the sound matters, and so does who makes it; NaN counts as silence', async () => {
   const [a, b] = VOICES;
-  const { persons, nonFinite } = await generateMotion([a, b], engine);
+  const { persons, nonFinite } = await generateMotion([a, b], engine, OPTIONS);
   expect(nonFinite).toBe(0);
-  const swapped = await generateMotion([b, a], engine);
+  const swapped = await generateMotion([b, a], engine, OPTIONS);
   expect(worstOf(persons[0].phones, swapped.persons[1].phones)).toBeLessThanOrEqual(1e-4);
   expect(worstOf(persons[0].phones, persons[1].phones)).toBeGreaterThan(0.01);
   const broken = { ...b, samples: b.samples.map((x, i) => (i % 1000 === 0 ? Number.NaN : x)) };
   const whole = { ...b, samples: b.samples.map((x, i) => (i % 1000 === 0 ? 0 : x)) };
-  const withNaN = await generateMotion([undefined, broken], engine);
-  const without = await generateMotion([undefined, whole], engine);
+  const withNaN = await generateMotion([undefined, broken], engine, OPTIONS);
+  const without = await generateMotion([undefined, whole], engine, OPTIONS);
   expect(withNaN.nonFinite).toBe(Math.ceil(b.samples.length / 1000));
   expect(withNaN.persons).toEqual(without.persons);
 }, 120_000);
@@ -208,13 +234,13 @@ test('generator: frames 0 … floor(duration · 30)', async () => {
     [1600, 4],
   ]) {
     const sound = { name: 'x', samples: new Float32Array(samples), sampleRateHz: 16_000 };
-    const { persons, ...motion } = await generateMotion([sound, undefined], engine);
+    const { persons, ...motion } = await generateMotion([sound, undefined], engine, OPTIONS);
     expect(motion.frames, `${samples}`).toBe(frames);
     expect(persons[1].face).toHaveLength(frames * 51);
   }
 }, 120_000);
 
-test('command line: writes three files that agree with each other', async () => {
+test('command line: writes five files that agree with each other', async () => {
   const a = save('talk.wav', wav([syllables(0.4, 8000)], { rateHz: 8000, bits: 24 }));
   const b = save('reply.flac', flac([syllables(0.2, 44_100), syllables(0.2, 44_100)], 44_100));
   const run = await motion(
@@ -235,13 +261,36 @@ test('command line: writes three files that agree with each other', async () => 
   expect(run.stdout).toMatch(/voice B {2}reply\.flac {2}0\.20 s at 44100 Hz, then silence for 0\.20 s/);
   expect(run.stdout).toMatch(/motion {3}13 frames, 0\.40 s/);
   expect(run.stdout).toMatch(/real-time factor \d/);
-  expect(readdirSync(at('one/deep')).toSorted()).toEqual(['a.arkit.csv', 'b.arkit.csv', 'motion.json']);
+  expect(readdirSync(at('one/deep')).toSorted()).toEqual([
+    'a.arkit.csv',
+    'a.bvh',
+    'b.arkit.csv',
+    'b.bvh',
+    'motion.json',
+  ]);
+  expect(run.stdout).toMatch(
+    /bodies {3}feet slide \d+\.\d\d cm\/s, the two never closer than \d\.\d\d m, 0\.00 % .* 0 frames held/,
+  );
   const json = JSON.parse(readFileSync(at('one/deep/motion.json'), 'utf8')) as MotionJson;
   expect(json).toMatchObject({
     frames: 13,
     frameRateHz: 30,
-    source: { sampler: { steps: 4, eta: 0, seed: 5 } },
+    version: 2,
+    source: {
+      sampler: {
+        steps: 4,
+        eta: 0,
+        seed: 5,
+        guidance: { face: 1, body: 1 },
+        codes: { temperature: 0.8, topK: 26 },
+      },
+      placement: 'vis-a-vis',
+    },
   });
+  expect(json.persons.map(({ body }) => [body?.length, body?.[0].length])).toEqual([
+    [13, 75],
+    [13, 75],
+  ]);
   expect(json.persons.map(({ sound, style }) => [sound, style])).toEqual([
     ['talk.wav', 1],
     ['reply.flac', 2],
