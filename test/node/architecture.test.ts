@@ -29,7 +29,14 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'src/engine/model/',
   ],
   'src/engine/model/scheduler.ts': [motion, 'src/engine/backend/backend.ts'],
-  'src/engine/backend/': [errors, kernels, motion, 'src/engine/visemes.ts', 'src/engine/audio/', 'src/engine/model/'],
+  'src/engine/backend/': [
+    errors,
+    kernels,
+    motion,
+    'src/engine/visemes.ts',
+    'src/engine/audio/',
+    'src/engine/model/',
+  ],
   'src/engine/backend/wasm.': [
     errors,
     kernels,

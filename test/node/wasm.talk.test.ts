@@ -1,6 +1,6 @@
 import { expect, suite, test } from 'vitest';
 import type { BackendOptions, Tick } from '../../src/engine/backend/backend.ts';
-import { FACE_TO_FACE } from '../../src/engine/backend/wasm.body.ts';
+import { FACE_TO_FACE } from '../../src/engine/backend/models.ts';
 import { WasmBackend } from '../../src/engine/backend/wasm.ts';
 import { BodySchedule } from '../../src/engine/model/scheduler.ts';
 import { golden, models, wasmFiles } from './wasm.files.ts';

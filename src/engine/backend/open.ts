@@ -1,22 +1,24 @@
-import { EngineError } from '../../errors.ts';
 import { type Gpu, openGpu } from '../../kernels/gpu.ts';
 import type { Backend, BackendOptions } from './backend.ts';
 import { type Fetch, loadModels, type Models } from './models.ts';
+import { type Candidate, firstFastEnough, WASM_LIMIT_MS, WEBGPU_LIMIT_MS } from './probe.ts';
 import type { WasmFiles } from './wasm.ts';
 
-/** Which backend the user asked for; `auto` takes WGSL on a real GPU and WebAssembly otherwise. */
-export type BackendChoice = 'auto' | 'webgpu' | 'wasm';
+/** Which backend the user asked for; `auto` measures and takes WGSL on a real GPU, else WebAssembly, else lips alone. */
+export type BackendChoice = 'auto' | 'webgpu' | 'wasm' | 'visemes';
 
 /** Where backends come from: model files, the WebAssembly build, and the GPU object of this platform. */
 export type BackendSources = {
   readonly fetch: Fetch;
   readonly gpu: GPU | undefined;
-  /** Reads onnxruntime-web's WebAssembly; called only when the wasm backend is chosen. */
+  /** Reads onnxruntime-web's WebAssembly; called only when a tier needs it. */
   readonly runtime: () => Promise<ArrayBuffer>;
 };
 
 /**
- * Loads the models and opens the backend that suits the machine, saying why.
+ * Loads the models and opens the backend that suits the machine, saying why; `auto` measures whole ticks, a forced choice
+ * measures nothing. Files are fetched once for each `sources.fetch`, so a tier that is opened later finds them there;
+ * hand the old backend's `save()` to the new one's `restore()`, then dispose the old one.
  * Throws `unsupported` when the forced backend cannot run, `asset` when a model file is missing or wrong.
  */
 export async function openBackend(
@@ -24,38 +26,91 @@ export async function openBackend(
   sources: BackendSources,
   options: BackendOptions,
 ): Promise<{ backend: Backend; models: Models; gpu: Gpu | undefined }> {
-  const models = loadModels(sources.fetch);
+  const files = filesOf(sources);
+  const models = files.models();
   models.catch(() => undefined); // awaited below; a failing GPU must not leave it unhandled
-  const { gpu, reason } = await choose(choice, sources.gpu);
-  if (gpu) {
-    const { WebgpuBackend } = await import('./webgpu.ts');
-    return {
-      backend: await WebgpuBackend.open(gpu, await models, options, reason),
-      models: await models,
-      gpu,
-    };
-  }
-  const { WASM_GRAPHS, WasmBackend } = await import('./wasm.ts');
-  const [runtime, ...files] = await Promise.all([
-    sources.runtime(),
-    ...WASM_GRAPHS.map(async (name) => [name, await sources.fetch(`${name}.onnx`)] as const),
-  ]);
-  const graphs = Object.fromEntries(files) as WasmFiles['graphs'];
-  return {
-    backend: await WasmBackend.open(await models, { graphs, runtime }, options, reason),
-    models: await models,
-    gpu: undefined,
+  let gpu: Gpu | undefined;
+  const webgpu = async (reason: string, real: boolean) => {
+    const found = await openGpu(sources.gpu);
+    if (real && found.software) {
+      found.dispose();
+      return `only a software adapter is here (${found.adapterName}), on which WebAssembly is faster`;
+    }
+    try {
+      const { WebgpuBackend } = await import('./webgpu.ts');
+      const backend = await WebgpuBackend.open(found, await models, options, reason);
+      gpu = found;
+      return backend;
+    } catch (error) {
+      found.dispose();
+      throw error;
+    }
   };
+  const wasm = async (reason: string) => {
+    const { WASM_GRAPHS, WasmBackend } = await import('./wasm.ts');
+    const [runtime, ...graphs] = await Promise.all([
+      files.runtime(),
+      ...WASM_GRAPHS.map(async (name) => [name, await files.graph(name)] as const),
+    ]);
+    const all = { runtime, graphs: Object.fromEntries(graphs) as WasmFiles['graphs'] };
+    return WasmBackend.open(await models, all, options, reason);
+  };
+  const visemes = async (reason: string) => {
+    const { VisemeBackend } = await import('./visemes.ts');
+    const [runtime, graph] = await Promise.all([files.runtime(), files.graph('speech-encoder')]);
+    return VisemeBackend.open(await models, { runtime, graph }, options, reason);
+  };
+  if (choice !== 'auto') {
+    const forced = { webgpu: () => webgpu('asked for', false), wasm, visemes }[choice];
+    const backend = (await forced('asked for')) as Backend;
+    return { backend, models: await models, gpu };
+  }
+  const candidates: Candidate[] = [
+    { tier: 'webgpu', open: () => webgpu('', true), limitMs: WEBGPU_LIMIT_MS },
+    { tier: 'wasm', open: () => wasm(''), limitMs: WASM_LIMIT_MS },
+    { tier: 'visemes', open: () => visemes('') },
+  ];
+  const { melSilence } = await models;
+  const { backend, reason } = await firstFastEnough(candidates, { steps: options.sampler.steps, melSilence });
+  // What was measured is known only now, when the backend is there.
+  Object.assign(backend, { info: { ...backend.info, reason } });
+  return { backend, models: await models, gpu: backend.info.backend === 'webgpu' ? gpu : undefined };
 }
 
-async function choose(choice: BackendChoice, gpu: GPU | undefined): Promise<{ gpu?: Gpu; reason: string }> {
-  if (choice === 'wasm') return { reason: 'asked for' };
-  if (choice === 'webgpu') return { gpu: await openGpu(gpu), reason: 'asked for' };
-  const opened = await openGpu(gpu).catch((error: unknown) => error);
-  if (opened instanceof EngineError) return { reason: opened.message };
-  if (opened instanceof Error) throw opened;
-  const found = opened as Gpu;
-  if (!found.software) return { gpu: found, reason: `a real GPU is here: ${found.adapterName}` };
-  found.dispose();
-  return { reason: `only a software adapter is here (${found.adapterName}), on which WebAssembly is faster` };
+/** Files that were read already. */
+type Files = {
+  readonly models: () => Promise<Models>;
+  readonly runtime: () => Promise<ArrayBuffer>;
+  readonly graph: (name: string) => Promise<ArrayBuffer>;
+};
+
+const KNOWN = new WeakMap<Fetch, Files>();
+
+function filesOf({ fetch, runtime }: BackendSources): Files {
+  const known = KNOWN.get(fetch);
+  if (known) return known;
+  const graphs = new Map<string, () => Promise<ArrayBuffer>>();
+  const files: Files = {
+    models: once(() => loadModels(fetch)),
+    runtime: once(runtime),
+    graph(name) {
+      const graph = graphs.get(name) ?? once(() => fetch(`${name}.onnx`));
+      graphs.set(name, graph);
+      return graph();
+    },
+  };
+  KNOWN.set(fetch, files);
+  return files;
+}
+
+/** Does `work` at the first call and gives its result ever after; a failure is tried again. */
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined;
+  return () => {
+    result ??= work().catch((error: unknown) => {
+      result = undefined;
+      throw error;
+    });
+    return result;
+  };
 }

@@ -11,9 +11,6 @@ import { BlockSampler, branchesOf } from './wasm.sampler.ts';
 import { dataOf, type Feeds, floats, indices, openSession, type Session } from './wasm.session.ts';
 import type { LiveState } from './wasm.state.ts';
 
-/** Relative placement [2, 6] of two who face each other at 1.2 m: where a conversation begins unless told otherwise. */
-export const FACE_TO_FACE = Float32Array.of(0, 1.2, 1.2, 0, -1, 1 / 1.2, 0, 1.2, 1.2, 0, -1, 1 / 1.2);
-
 /** Sees the sampler at work: step i, its clamped x0 and the x that goes on, both [8, 2F], normalised. */
 export type OnBodyStep = (step: number, x0: Float32Array, x: Float32Array) => void;
 

@@ -12,13 +12,13 @@ import type {
   Tick,
   TickWork,
 } from './backend.ts';
-import type { Models } from './models.ts';
+import { FACE_TO_FACE, type Models } from './models.ts';
 import { WasmBehaviour } from './wasm.behaviour.ts';
-import { FACE_TO_FACE, WasmBody } from './wasm.body.ts';
+import { WasmBody } from './wasm.body.ts';
 import { WasmEncoder } from './wasm.encoder.ts';
 import { WasmFace } from './wasm.face.ts';
 import { exclusively, runtimeVersion, useRuntime } from './wasm.session.ts';
-import { copyState, fillState, type LiveState } from './wasm.state.ts';
+import { copyState, fillState, type LiveState, pushTokens } from './wasm.state.ts';
 
 /** The ONNX graphs of a conversation, by the stems of their files. */
 export const WASM_GRAPHS = [
@@ -113,7 +113,7 @@ export class WasmBackend implements Backend {
       const { encoder, face, behaviour } = this.#parts;
       const heard = await encoder.step(mel);
       this.#ticks++;
-      this.#keepTokens(heard.token);
+      pushTokens(this.#tokens, heard.token);
       const weights = work.frame ? await face.sample(heard.token) : undefined;
       if (weights) await behaviour.step({ ...heard, face: weights });
       const body = work.body && (await this.#moveBody(work.body));
@@ -192,14 +192,5 @@ export class WasmBackend implements Backend {
       await body.begin({ tokens: this.#tokens, placement, head: this.#parts.behaviour.head });
     }
     return body.denoise(from, to);
-  }
-
-  #keepTokens(token: Float32Array) {
-    const C = token.length / PERSONS;
-    const span = this.#tokens.length / PERSONS;
-    for (let p = 0; p < PERSONS; p++) {
-      this.#tokens.copyWithin(p * span, p * span + C, (p + 1) * span);
-      this.#tokens.set(token.subarray(p * C, (p + 1) * C), (p + 1) * span - C);
-    }
   }
 }
