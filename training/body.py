@@ -1,8 +1,8 @@
 """Body networks: block-causal diffusion transformers that move both bodies, the lower first, the upper after it.
 
-Shapes: B = sequences, N = noised copies, K = blocks, R = rows (guidance branches), T = 8 tokens of a block, F = features
-of one person's frame (27 lower, 47 upper), d = model width, H = heads. A block is 8 frames of both persons: token
-2 s + p holds frames 2 s and 2 s + 1 of person p. The network sees z = (feature - mean) / std and predicts the clean z
+Shapes: B = sequences, N = noised copies, K = blocks, R = rows (guidance branches), F = features of one person's frame
+(27 lower, 47 upper), d = model width, H = heads. A block is 8 frames of both persons in 8 tokens: token 2 s + p holds
+frames 2 s and 2 s + 1 of person p. The network sees z = (feature - mean) / std and predicts the clean z
 (x0). The hierarchy, the joint sequence of both persons and the conditions are those of InterAct 4.2, made causal: a
 block attends to two prefix tokens, to the last `window` emitted tokens and wholly to itself.
 """
@@ -45,7 +45,7 @@ PREFIX_TOKENS = 2
 
 @dataclass(frozen=True)
 class BodyConfig:
-    """Sizes and schedule of a body network; stored as JSON in the weight file. `head` and `lower` are 0 in the lower."""
+    """Sizes and schedule of a body network; stored as JSON in the weight file. The lower has no `head`, no `lower`."""
 
     d: int = 256
     heads: int = 4

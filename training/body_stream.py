@@ -46,7 +46,7 @@ class BlockConditions:
 
 @dataclass
 class SampledBlock:
-    """What a block yields: x_T [8, 2 F], x0 (clamped) and x after every step [S, 8, 2 F], frames [2, 8, F] physical."""
+    """What a block yields: x_T [8, 2 F], x0 (clamped) and x of every step [S, 8, 2 F], frames [2, 8, F] physical."""
 
     initial: Tensor
     x0: Tensor
@@ -71,7 +71,7 @@ def placements(root: np.ndarray) -> np.ndarray:
 
 
 class BlockStream:
-    """One body network block by block; with guidance other than 1 a null branch runs beside it with a ring of its own."""
+    """One body network block by block; with guidance other than 1 a null branch with its own ring runs beside it."""
 
     def __init__(self, model: Body, seed: int = 0, steps: int | None = None, guidance: float = 1.0):
         config = model.config
@@ -115,7 +115,7 @@ class BlockStream:
 
     @torch.no_grad()
     def open(self, conditions: BlockConditions, lower: Tensor | None = None) -> None:
-        """Block 0: the rest pose, before anything was said (the tokens, words and heads of `conditions` are ignored)."""
+        """Block 0: the rest pose, before anything was said (tokens, words and heads of `conditions` are ignored)."""
         head = None if conditions.head is None else torch.zeros_like(conditions.head)
         quiet = replace(conditions.silent(), head=head)
         self.remember(self.model.rest_block()[0], quiet, self.branches(quiet), lower)

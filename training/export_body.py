@@ -138,7 +138,7 @@ GRAPHS = {"": block_graph, "-cond": cond_graph, "-prefix": prefix_graph}
 
 
 def golden_conditions(config: BodyConfig) -> list[BlockConditions]:
-    """What the golden blocks are told: changing ids, the encoder's golden tokens where they exist, words in one block."""
+    """What the golden blocks are told: changing ids, the encoder's golden tokens if they exist, words in one block."""
     generator = torch.Generator().manual_seed(5)
     path = ROOT / "test/golden/speech-encoder.safetensors"
     if path.exists():
@@ -200,7 +200,7 @@ def golden(model: Body, lower_rest: torch.Tensor | None) -> dict[str, np.ndarray
 
 @torch.no_grad()
 def graph_error(model: Body, models: Path, lower_rest: torch.Tensor | None, blocks: int = 18) -> float:
-    """Largest difference of cond, x0 (physical), keys and values between the ONNX graphs and the twin, one and two rows."""
+    """Largest difference between the ONNX graphs and the twin, with one and two rows: cond, x0 (physical), k and v."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -236,7 +236,8 @@ def graph_error(model: Body, models: Path, lower_rest: torch.Tensor | None, bloc
             x = stream.block(told, given).initial.expand(stream.rows, -1, -1)
             for step in (stream.steps[0], config.context_step):
                 relation = told.relationship.expand(stream.rows)
-                kv = session["-prefix"].run(None, {"relationship": relation.numpy(), "t": np.array([step], np.float32)})
+                asked = {"relationship": relation.numpy(), "t": np.array([step], np.float32)}
+                kv = session["-prefix"].run(None, asked)
                 ours = stream.prefix(told, step)
                 feed = {"x": x.numpy(), "cond": cond, "bias": bias.numpy()}
                 for i in range(config.layers):

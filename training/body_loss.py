@@ -1,0 +1,69 @@
+"""The loss of the body networks: features, their frame differences, and the feet over the floor."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from body import Body
+from body_windows import PARTS, named
+
+SLIDE_M = 0.003
+"""An error of a foot's move in a frame that costs as much as one of z = 1."""
+
+
+def feature_weights(part: str, table: dict[str, float]) -> Tensor:
+    """Weight of every feature in the loss, [F]: of the longest key of `table` that its name contains, else 1."""
+    ordered = dict(sorted(table.items(), key=lambda item: -len(item[0])))
+    return torch.tensor([named(ordered, name, 1.0) for name in PARTS[part].features])
+
+
+def rotation(vector: Tensor) -> Tensor:
+    """Rotation matrices [..., 3, 3] of exp-maps [..., 3] (Rodrigues)."""
+    angle = (vector.square().sum(-1, keepdim=True) + 1e-12).sqrt()[..., None]
+    x, y, z = vector.unbind(-1)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
+    turned = angle.sin() / angle * cross + (1 - angle.cos()) / angle**2 * (cross @ cross)
+    return torch.eye(3, device=vector.device) + turned
+
+
+def foot_velocity(frames: Tensor) -> Tensor:
+    """Moves of both feet over the floor [..., n - 1, 2, 3] (m per frame) of lower-body features [..., n, 27]."""
+    turns = rotation(frames[..., 4:25].unflatten(-1, (7, 3)))
+    feet = []
+    for first, sign in ((1, 1.0), (4, -1.0)):
+        point = frames.new_tensor([0.0, -0.06, 0.065]).expand(*frames.shape[:-1], 3)[..., None]
+        for joint, offset in ((first + 2, (0, -0.40, 0)), (first + 1, (0, -0.42, 0)), (first, (0.09 * sign, -0.05, 0))):
+            point = turns[..., joint, :, :] @ point + frames.new_tensor(offset)[:, None]
+        feet.append((turns[..., 0, :, :] @ point)[..., 0])
+    place = torch.stack(feet, -2)
+    place = place + frames[..., 3, None, None] * frames.new_tensor([0.0, 1.0, 0.0])
+    move, before = frames[..., 1:, :3], place[..., :-1, :, :]
+    cosine, sine = move[..., 2].cos()[..., None], move[..., 2].sin()[..., None]
+    x, z = before[..., 0], before[..., 2]
+    turned = torch.stack([cosine * x - sine * z, before[..., 1], sine * x + cosine * z], -1)
+    step = torch.stack([move[..., 0], torch.zeros_like(move[..., 0]), move[..., 1]], -1)
+    return step[..., None, :] + place[..., 1:, :, :] - turned
+
+
+def body_loss(
+    model: Body, x0: Tensor, frames: Tensor, scale: Tensor, weights: dict[str, float]
+) -> tuple[Tensor, dict[str, float]]:
+    """Loss of predictions x0 [B, N, K, 8, 2 F] against frames [B, K, 2, 8, F], blocks 1 on, and its parts.
+
+    MSE of z, of its frame differences (the frame before a block is the context's, which is right) and, for the lower
+    body, of the moves of both feet over the floor; `scale` [F] weighs the features.
+    """
+    target = (frames - model.mean) / model.std
+    z = (model.frames(x0[:, :, 1:]) - model.mean) / model.std
+    error = z - target[:, None, 1:]
+    parts = {"x0": (scale * error**2).mean()}
+    step = torch.diff(error, dim=-2, prepend=torch.zeros_like(error[..., :1, :]))
+    parts["difference"] = weights["difference"] * (scale * step**2).mean()
+    if not model.config.lower and weights.get("foot"):
+        truth = foot_velocity(frames[:, 1:])[:, None]
+        slide = (foot_velocity(z * model.std + model.mean) - truth) / SLIDE_M
+        contact = frames[:, None, 1:, :, 1:, -2:]
+        parts["foot"] = weights["foot"] * ((0.3 + contact)[..., None] * slide**2).clamp(max=25).mean()
+    return sum(parts.values()), {name: float(value.detach()) for name, value in parts.items()}
