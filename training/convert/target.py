@@ -16,7 +16,8 @@ VERSION = "1"
 
 def narrowed(array):
     """A matrix as F16; vectors, and what F16 cannot hold or align, stay F32."""
-    half = array.astype(HALF)
+    with np.errstate(over="ignore"):
+        half = array.astype(HALF)
     fits = array.ndim >= 2 and half.nbytes % 4 == 0 and np.isfinite(half).all()
     return half if fits else array
 
