@@ -1,5 +1,12 @@
 import { invariant } from '../../errors.ts';
-import { BODY_NUMBERS, FRAME_RATE_HZ, LOWER_FEATURES, PERSONS, UPPER_FEATURES } from '../motion.ts';
+import {
+  BODY_BLOCK,
+  BODY_NUMBERS,
+  FRAME_RATE_HZ,
+  LOWER_FEATURES,
+  PERSONS,
+  UPPER_FEATURES,
+} from '../motion.ts';
 import { Apart, torsoDistance } from './apart.ts';
 import { Blocks, isBroken } from './blocks.ts';
 import { FOOT_LOCK_STATE, FootLock } from './footlock.ts';
@@ -196,8 +203,8 @@ export class BodyMotion {
       limitInto(this.#frame, p * BODY_NUMBERS);
       this.#figures[p].pose(this.#frame, p * BODY_NUMBERS);
     }
-    // Before the first block there is nothing to hold.
-    if (held && this.#lower.end > 0) this.#heldFrames++;
+    // Networks begin with block 1: before it both stand at rest.
+    if (held && frame >= BODY_BLOCK) this.#heldFrames++;
     const [a, b] = this.#figures;
     this.#apart.apply(this.#roots, this.#figures, this.#distance[0], this.#speeds);
     for (let p = 0; p < PERSONS; p++) {
