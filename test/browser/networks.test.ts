@@ -1,60 +1,26 @@
 import { expect, suite, test } from 'vitest';
 import { TICK_LENGTH } from '../../src/engine/audio/voices.ts';
-import { loadModels } from '../../src/engine/backend/models.ts';
+import { FACE_TO_FACE } from '../../src/engine/backend/models.ts';
 import { wasmRuntimeUrl } from '../../src/engine/backend/wasm.runtime.ts';
-import { WasmBackend } from '../../src/engine/backend/wasm.ts';
-import { WebgpuBackend } from '../../src/engine/backend/webgpu.ts';
-import { openGpu } from '../../src/kernels/gpu.ts';
-import type { Plan } from '../../src/kernels/plan.ts';
-import type { Tensor } from '../../src/kernels/tensor.ts';
-import { ReadBack, upload } from '../../src/kernels/transfer.ts';
-import { distance, goldenVectors } from '../golden.ts';
+import { WASM_GRAPHS, WasmBackend, type WasmFiles } from '../../src/engine/backend/wasm.ts';
+import { upload } from '../../src/kernels/transfer.ts';
+import { distance } from '../golden.ts';
+import { bytes, golden, makeRunner, models, openWgsl, options, workOf } from '../networks.ts';
 
-const bytes = async (url: string) => {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url}: ${response.status}`);
-  return response.arrayBuffer();
-};
-const golden = async (name: string) => goldenVectors(await bytes(`/test/golden/${name}.safetensors`), name);
-
-const models = await loadModels((name) => bytes(`/models/${name}`));
 const ids = (values: Float32Array) => [...values];
-
-/** Runs plans one after the other in one command buffer and brings `tensors` back after each. */
-function makeRunner(device: GPUDevice, plans: readonly Plan[], tensors: readonly Tensor[]) {
-  const readBacks = plans.map(() => new ReadBack(device, tensors, 1));
-  return async () => {
-    const commands = device.createCommandEncoder();
-    plans.forEach((plan, i) => {
-      const pass = commands.beginComputePass();
-      plan.encode(pass);
-      pass.end();
-      readBacks[i].encode(commands);
-    });
-    device.queue.submit([commands.finish()]);
-    return Promise.all(readBacks.map((readBack) => readBack.read()));
-  };
-}
-
-const open = async (conditions: { style: number[]; facing: number[]; emotion: number[] }) => {
-  const gpu = await openGpu();
-  const sampler = { steps: 4, eta: 0, seed: 1234 };
-  const backend = await WebgpuBackend.open(gpu, models, { sampler, conditions }, 'test');
-  return { gpu, backend };
-};
 
 suite('WGSL agrees with PyTorch', { timeout: 300_000 }, () => {
   test('speech encoder, tick by tick, past the end of its ring', async () => {
     const vectors = await golden('speech-encoder');
-    const { gpu, backend } = await open({ style: [0, 0], facing: [1, 1], emotion: [0, 0] });
-    const { encoder } = backend;
+    const { device, backend, networks } = await openWgsl(options());
+    const { encoder } = networks;
     const mel = vectors('mel');
     expect(mel.shape[0]).toBeGreaterThan(models.encoder.window);
-    const run = makeRunner(gpu.device, [encoder.plan], [encoder.token, encoder.phones, encoder.voicing]);
+    const run = makeRunner(device, [[encoder.plan]], [encoder.token, encoder.phones, encoder.voicing]);
     let worst = { token: 0, phones: 0, voicing: 0 };
     for (let n = 0; n < mel.shape[0]; n++) {
-      upload(gpu.device, encoder.mel, mel.row(n));
-      upload(gpu.device, encoder.clock, Uint32Array.of(n, 0, 0, 0));
+      upload(device, encoder.mel, mel.row(n));
+      upload(device, encoder.clock, Uint32Array.of(n, 0, 0, 0));
       const [[token, logits, voicing]] = await run();
       const width = logits.length / 2;
       const phones = Float32Array.from(logits, (_, i) => {
@@ -80,28 +46,26 @@ suite('WGSL agrees with PyTorch', { timeout: 300_000 }, () => {
 
   test('face, every DDIM step of every frame, past the end of its ring', async () => {
     const vectors = await golden('face');
-    const { gpu, backend } = await open({
+    const conditions = {
       style: ids(vectors('style').values),
       facing: ids(vectors('facing').values),
       emotion: ids(vectors('emotion').values),
-    });
-    const { face, encoder } = backend;
+    };
+    const { device, backend, networks } = await openWgsl(options(conditions));
+    const { face, encoder } = networks;
     const { low, high, std } = models;
     const audio = vectors('audio');
     expect(audio.shape[0]).toBeGreaterThan(models.face.window);
-    await makeRunner(gpu.device, [face.conditions], [face.x])();
-    const run = makeRunner(gpu.device, [face.begin, ...face.steps, face.context], [face.x0, face.x]);
+    await makeRunner(device, [[face.prefix]], [face.x])();
+    const plans = [face.begin, ...face.steps, face.context].map((plan) => [plan]);
+    const run = makeRunner(device, plans, [face.x0, face.x]);
     const C = models.encoder.C;
     const scale = (values: ArrayLike<number>) => Array.from(values, (v, at) => v * std[at % 51]);
     let worst = 0;
     for (let k = 0; k < audio.shape[0]; k++) {
       const row = audio.row(k); // own ‖ partner of each person: the own halves are the tokens
-      upload(
-        gpu.device,
-        encoder.token,
-        Float32Array.of(...row.subarray(0, C), ...row.subarray(2 * C, 3 * C)),
-      );
-      upload(gpu.device, face.clock, Uint32Array.of(k, 1234, 0, 0));
+      upload(device, encoder.token, Float32Array.of(...row.subarray(0, C), ...row.subarray(2 * C, 3 * C)));
+      upload(device, face.clock, Uint32Array.of(k, 1234, 0, 0));
       const [[, noise], ...results] = await run();
       expect(distance(noise, vectors('x_T').row(k))).toBe(0);
       face.steps.forEach((_, i) => {
@@ -120,12 +84,14 @@ suite('WGSL agrees with PyTorch', { timeout: 300_000 }, () => {
   });
 });
 
-test('the steady state allocates nothing on the GPU', { timeout: 120_000 }, async () => {
-  const { gpu, backend } = await open({ style: [0, 1], facing: [1, 1], emotion: [0, 0] });
+test('the steady state allocates nothing on the GPU', { timeout: 300_000 }, async () => {
+  const { device, backend } = await openWgsl(options({ style: [0, 1] }));
   const mel = new Float32Array(TICK_LENGTH).fill(models.melSilence);
-  for (let n = 0; n < 4; n++) await backend.tick(mel);
+  const go = async (from: number, to: number) => {
+    for (let n = from; n < to; n++) await backend.tick(mel, workOf(n, FACE_TO_FACE));
+  };
+  await go(0, 4);
   const made: string[] = [];
-  const { device } = gpu;
   const count = (name: 'createBuffer' | 'createTexture' | 'createBindGroup' | 'createQuerySet') => {
     const original = device[name].bind(device) as (descriptor: never) => never;
     Object.assign(device, {
@@ -138,7 +104,7 @@ test('the steady state allocates nothing on the GPU', { timeout: 120_000 }, asyn
   for (const name of ['createBuffer', 'createTexture', 'createBindGroup', 'createQuerySet'] as const)
     count(name);
   const bytesBefore = backend.gpuBytes;
-  for (let n = 0; n < 4; n++) await backend.tick(mel);
+  await go(4, 13); // blocks of both body networks begin and end
   expect(made).toEqual([]);
   expect(backend.gpuBytes).toBe(bytesBefore);
   device.createBuffer({ size: 4, usage: GPUBufferUsage.COPY_DST }).destroy();
@@ -146,27 +112,51 @@ test('the steady state allocates nothing on the GPU', { timeout: 120_000 }, asyn
   backend.dispose();
 });
 
-test('both backends give the same motion', { timeout: 120_000 }, async () => {
+test('both backends give the same motion, guided too, and go on from the same state', {
+  timeout: 300_000,
+}, async () => {
+  const graphs = await Promise.all(
+    WASM_GRAPHS.map(async (name) => [name, await bytes(`/models/${name}.onnx`)] as const),
+  );
   const files = {
-    encoderGraph: await bytes('/models/speech-encoder.onnx'),
-    faceGraph: await bytes('/models/face.onnx'),
-    prefixGraph: await bytes('/models/face-prefix.onnx'),
+    graphs: Object.fromEntries(graphs) as WasmFiles['graphs'],
     runtime: await bytes(wasmRuntimeUrl),
   };
-  const sampler = { steps: 4, eta: 1, seed: 1234 }; // eta 1: the fresh noise of every step counts too
-  const conditions = { style: [0, 1], facing: [1, 1], emotion: [0, 6] };
-  const wgsl = await WebgpuBackend.open(await openGpu(), models, { sampler, conditions }, 'test');
-  const wasm = await WasmBackend.open(models, files, { sampler, conditions }, 'test');
+  const given = options(
+    { style: [0, 1], emotion: [0, 6], action: [0, 2], relationship: 1 },
+    { eta: 1, guidance: { face: 1.5, body: 2 } }, // eta 1: the fresh noise of every step counts too
+  );
+  const { backend: wgsl } = await openWgsl(given);
+  const wasm = await WasmBackend.open(models, files, given, 'test');
   const mel = (await golden('speech-encoder'))('mel');
-  let frames = 0;
-  for (let n = 0; n < 12; n++) {
-    const [a, b] = [await wgsl.tick(mel.row(n).slice()), await wasm.tick(mel.row(n).slice())];
-    expect(distance(a.phones, b.phones)).toBeLessThanOrEqual(2e-3);
-    if (!a.face || !b.face) continue;
-    frames++;
-    expect(distance(a.face, b.face)).toBeLessThanOrEqual(2e-3);
-  }
-  expect(frames).toBe(12 - models.encoder.lookahead);
+  const worst: Record<string, number> = {};
+  let compared = 0;
+  const compare = async (from: number, to: number) => {
+    for (let n = from; n < to; n++) {
+      const work = workOf(n, FACE_TO_FACE);
+      const [a, b] = [await wgsl.tick(mel.row(n).slice(), work), await wasm.tick(mel.row(n).slice(), work)];
+      for (const name of ['face', 'behaviour', 'codes', 'turn', 'body', 'phones', 'voicing'] as const) {
+        const [ours, theirs] = [a[name], b[name]];
+        expect(ours === undefined, `${name} of tick ${n}`).toBe(theirs === undefined);
+        if (!ours || !theirs) continue;
+        compared++;
+        worst[name] = Math.max(worst[name] ?? 0, distance(ours, theirs));
+      }
+    }
+  };
+  await compare(0, 15);
+  const state = await wgsl.save(); // in the middle of the upper body's first block
+  const theirs = await wasm.save();
+  expect(Object.keys(theirs.tensors).sort()).toEqual(Object.keys(state.tensors).sort());
+  expect(theirs.counters).toEqual(state.counters);
+  await wasm.restore(state);
+  await compare(15, 19);
+  await wgsl.restore(await wasm.save());
+  await compare(19, 23);
+  console.log(`both backends: largest differences ${JSON.stringify(worst)}`);
+  expect(worst.codes).toBe(0);
+  expect(Math.max(...Object.values(worst))).toBeLessThanOrEqual(1e-4);
+  expect(compared).toBe(23 * 3 + 21 * 3 + 5); // phones, voicing, turn; face, behaviour, codes; ended blocks
   wgsl.dispose();
   wasm.dispose();
 });

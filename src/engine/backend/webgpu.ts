@@ -186,6 +186,7 @@ export class WebgpuBackend implements Backend {
     // A block under way goes on: its prefix and what its conditions give to each token are made again.
     this.#run((pass) => {
       for (const network of BODIES) {
+        this.#setClock(body[network].clock, counters[network]);
         this.#encodePrefix(pass, network);
         body[network].settle.encode(pass);
       }
