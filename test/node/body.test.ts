@@ -216,7 +216,7 @@ describe('apart', () => {
         expect(Math.cos(last(p, 3) - toPartner)).toBeGreaterThan(Math.cos(0.75));
       }
     }
-  });
+  }, 60_000);
 });
 
 describe('limits', () => {

@@ -1,17 +1,15 @@
 import { FRAME_RATE_HZ } from '../motion.ts';
-import { bendInto, stretch } from './leg.ts';
+import { LEGS, sinkFor, solveLegInto } from './leg.ts';
 import {
   blendInto,
-  expInto,
   multiplyInto,
   quaternionInto,
-  relativeInto,
   rotateInto,
   wrapAngle,
   yawInto,
   yawOf,
 } from './rotation.ts';
-import { ANKLE_M, EXP_AT, type Figure, JOINT, OFFSETS_M, SHANK_M, THIGH_M } from './skeleton.ts';
+import { ANKLE_M, type Figure, OFFSETS_M } from './skeleton.ts';
 
 /** Contact (0…1) at which a foot takes hold and lets go. */
 const HOLD_ABOVE = 0.6;
@@ -35,12 +33,6 @@ const HEEL_SLACK_RAD = 0.2;
 /** How far, and how fast, the hips sink for the sake of feet. */
 const SINK_M = 0.008;
 const LARGEST_DROP_M = 0.25;
-const LEG_M = THIGH_M + SHANK_M;
-
-const FEET = [
-  { thigh: JOINT.leftUpperLeg, shank: JOINT.leftLowerLeg, foot: JOINT.leftFoot, toes: JOINT.leftToes },
-  { thigh: JOINT.rightUpperLeg, shank: JOINT.rightLowerLeg, foot: JOINT.rightFoot, toes: JOINT.rightToes },
-] as const;
 
 /** Where the numbers of a foot stand in its state: flags, metres and quaternions. */
 const HELD = 0;
@@ -59,9 +51,6 @@ export const FOOT_LOCK_STATE = 2 + 2 * FOOT_STATE;
 
 const flat = new Float64Array(4);
 const local = new Float64Array(4);
-const knee = new Float64Array(4);
-const thigh = new Float64Array(4);
-const hip = new Float64Array(3);
 const toes = new Float64Array(3);
 const heel = new Float64Array(3);
 const FORWARD = Float64Array.of(0, 0, 1);
@@ -95,13 +84,16 @@ export class FootLock {
     this.#place(figure, 1, right);
     const drop = this.#drop(figure);
     body[at + 1] -= drop;
-    for (let foot = 0; foot < 2; foot++) this.#solve(body, at, figure, foot, drop);
+    for (let foot = 0; foot < 2; foot++) {
+      const s = 2 + FOOT_STATE * foot;
+      solveLegInto(body, at, figure, foot, drop, state, s + OUT, state, s + TURN);
+    }
   }
 
   #start(figure: Figure, foot: number) {
     const state = this.#state;
     const s = 2 + FOOT_STATE * foot;
-    const j = FEET[foot].foot;
+    const j = LEGS[foot].foot;
     for (let i = 0; i < 3; i++) {
       state[s + BEFORE + i] = figure.positions[3 * j + i];
       state[s + OUT + i] = figure.positions[3 * j + i];
@@ -114,7 +106,7 @@ export class FootLock {
     const state = this.#state;
     const s = 2 + FOOT_STATE * foot;
     const { positions } = figure;
-    const j = 3 * FEET[foot].foot;
+    const j = 3 * LEGS[foot].foot;
     const speed =
       Math.hypot(positions[j] - state[s + BEFORE], positions[j + 2] - state[s + BEFORE + 2]) * FRAME_RATE_HZ;
     for (let i = 0; i < 3; i++) state[s + BEFORE + i] = positions[j + i];
@@ -127,7 +119,7 @@ export class FootLock {
       else if (this.#strayed(figure, foot) && !this.#steps(1 - foot)) this.#free(figure, foot, true);
     } else if (!stepping && state[s + CONTACT] > 0 && height < HOLD_BELOW_M && speed < HOLD_MPS) {
       state[s + HELD] = 1;
-      rotateInto(toes, 0, state, s + TURN, OFFSETS_M, 3 * FEET[foot].toes);
+      rotateInto(toes, 0, state, s + TURN, OFFSETS_M, 3 * LEGS[foot].toes);
       for (let i = 0; i < 3; i++) state[s + PIN + i] = state[s + OUT + i] + toes[i];
     }
     if (state[s + HELD] > 0) this.#hold(figure, foot);
@@ -142,7 +134,7 @@ export class FootLock {
   #strayed(figure: Figure, foot: number): boolean {
     const state = this.#state;
     const s = 2 + FOOT_STATE * foot;
-    const j = FEET[foot].foot;
+    const j = LEGS[foot].foot;
     const away = Math.hypot(
       state[s + OUT] - figure.positions[3 * j],
       state[s + OUT + 2] - figure.positions[3 * j + 2],
@@ -154,7 +146,7 @@ export class FootLock {
   #free(figure: Figure, foot: number, step: boolean) {
     const state = this.#state;
     const s = 2 + FOOT_STATE * foot;
-    const j = 3 * FEET[foot].foot;
+    const j = 3 * LEGS[foot].foot;
     state[s + HELD] = 0;
     state[s + AWAY] = 1;
     for (let i = 0; i < 3; i++) state[s + OFFSET + i] = state[s + OUT + i] - figure.positions[j + i];
@@ -167,7 +159,7 @@ export class FootLock {
   #hold(figure: Figure, foot: number) {
     const state = this.#state;
     const s = 2 + FOOT_STATE * foot;
-    const joints = FEET[foot];
+    const joints = LEGS[foot];
     rotateInto(toes, 0, figure.rotations, 4 * joints.foot, FORWARD, 0);
     const pitch = Math.asin(Math.min(1, Math.max(-1, -toes[1])));
     heel[0] = Math.max(0, pitch - HEEL_SLACK_RAD);
@@ -185,7 +177,7 @@ export class FootLock {
     const state = this.#state;
     const s = 2 + FOOT_STATE * foot;
     const { positions, rotations } = figure;
-    const j = FEET[foot].foot;
+    const j = LEGS[foot].foot;
     const t = state[s + AWAY] / (state[s + LIFT] > 0 ? STEP_FRAMES : FREE_FRAMES);
     const left = state[s + AWAY] > 0 && t < 1 ? 1 - t * t * (3 - 2 * t) : 0;
     for (let i = 0; i < 3; i++) state[s + OUT + i] = positions[3 * j + i] + state[s + OFFSET + i] * left;
@@ -193,42 +185,19 @@ export class FootLock {
     state[s + AWAY] = left > 0 ? state[s + AWAY] + 1 : 0;
     blendInto(state, s + TURN, rotations, 4 * j, state, s + KEPT, left);
     // Neither sole nor toes go through the floor.
-    rotateInto(toes, 0, state, s + TURN, OFFSETS_M, 3 * FEET[foot].toes);
+    rotateInto(toes, 0, state, s + TURN, OFFSETS_M, 3 * LEGS[foot].toes);
     state[s + OUT + 1] = Math.max(state[s + OUT + 1], ANKLE_M, -toes[1]);
   }
 
   /** How far the hips must sink so that both legs reach their feet; they come up again slowly. */
-  #drop({ positions }: Figure): number {
+  #drop(figure: Figure): number {
     const state = this.#state;
     let drop = state[0] * SINK;
     for (let foot = 0; foot < 2; foot++) {
       const s = 2 + FOOT_STATE * foot;
-      const h = 3 * FEET[foot].thigh;
-      const across = (state[s + OUT] - positions[h]) ** 2 + (state[s + OUT + 2] - positions[h + 2]) ** 2;
-      const down = positions[h + 1] - state[s + OUT + 1];
-      const length = stretch(Math.sqrt(across + down * down), LEG_M);
-      drop = Math.max(drop, down - Math.sqrt(Math.max(0, length * length - across)));
+      drop = Math.max(drop, sinkFor(figure, foot, state, s + OUT));
     }
     state[0] = Math.min(LARGEST_DROP_M, drop, state[0] + SINK_M);
     return state[0];
-  }
-
-  #solve(body: Float64Array, at: number, figure: Figure, foot: number, drop: number) {
-    const state = this.#state;
-    const s = 2 + FOOT_STATE * foot;
-    const joints = FEET[foot];
-    const { positions, rotations } = figure;
-    for (let i = 0; i < 3; i++) hip[i] = positions[3 * joints.thigh + i];
-    hip[1] -= drop;
-    for (let i = 0; i < 4; i++) thigh[i] = rotations[4 * joints.thigh + i];
-    quaternionInto(knee, 0, body, at + EXP_AT[joints.shank]);
-    bendInto(thigh, 0, knee, 0, hip, 0, state, s + OUT, THIGH_M, SHANK_M);
-    relativeInto(local, 0, rotations, 4 * JOINT.hips, thigh, 0);
-    expInto(body, at + EXP_AT[joints.thigh], local, 0);
-    expInto(body, at + EXP_AT[joints.shank], knee, 0);
-    // The foot keeps its turn in the world.
-    relativeInto(local, 0, thigh, 0, state, s + TURN);
-    relativeInto(local, 0, knee, 0, local, 0);
-    expInto(body, at + EXP_AT[joints.foot], local, 0);
   }
 }

@@ -81,9 +81,6 @@ export const EXP_AT = JOINTS.map((name) => {
 
 /** Height of the ankles over the floor when the reference person stands, in metres. */
 export const ANKLE_M = 0.06;
-/** Lengths of thigh and shank of the reference person, in metres. */
-export const THIGH_M = 0.42;
-export const SHANK_M = 0.4;
 
 /** Part of the head's turn against the chest that the neck makes; the head makes the rest. */
 export const NECK_SHARE = 0.4;
@@ -91,14 +88,21 @@ export const NECK_SHARE = 0.4;
 /** A head follows the bearing of the partner up to here; the eyes go the rest. */
 const BEARING_LIMIT_RAD = 1;
 
-/** A posed reference person: world positions and rotations of {@link JOINTS}; allocates nothing after it is made. */
+/** A posed person: world positions and rotations of {@link JOINTS}; allocates nothing after it is made. */
 export class Figure {
+  /** [22, 3] each joint against its parent, in metres. */
+  readonly offsets: Float64Array;
   /** [22, 3] metres. */
   readonly positions = new Float64Array(3 * JOINTS.length);
   /** [22, 4] quaternions xyzw. */
   readonly rotations = new Float64Array(4 * JOINTS.length);
   readonly #local = new Float64Array(4);
   readonly #exp = new Float64Array(3);
+
+  /** The reference person, or one with other `offsets` [22, 3] against the parents. */
+  constructor(offsets: Float64Array = OFFSETS_M) {
+    this.offsets = offsets;
+  }
 
   /**
    * Poses the figure as the body frame at `body[at…]` says. `partnerAt` is where the partner's frame begins in `body`:
@@ -124,16 +128,10 @@ export class Figure {
     }
   }
 
-  /** Turns joint `j` by the exp-map at `body[at + its place…]` against its parent, and nothing below it. */
-  turn(j: number, body: Numbers, at: number): void {
-    quaternionInto(this.#local, 0, body, at + EXP_AT[j]);
-    this.#attach(j);
-  }
-
   #attach(j: number) {
     const { positions, rotations } = this;
     const parent = PARENTS[j];
-    rotateInto(positions, 3 * j, rotations, 4 * parent, OFFSETS_M, 3 * j);
+    rotateInto(positions, 3 * j, rotations, 4 * parent, this.offsets, 3 * j);
     for (let i = 0; i < 3; i++) positions[3 * j + i] += positions[3 * parent + i];
     multiplyInto(rotations, 4 * j, rotations, 4 * parent, this.#local, 0);
   }
