@@ -143,7 +143,7 @@ suite('the first that is fast enough', () => {
 
   test('what this machine cannot do is passed over, what is wrong with the files is not', async () => {
     const { chosen } = choose({ webgpu: new EngineError('unsupported', 'This browser has no WebGPU.') });
-    expect((await chosen).reason).toMatch(/^This browser has no WebGPU\.; the wasm machine/);
+    expect((await chosen).reason).toMatch(/^This browser has no WebGPU; the wasm machine/);
     const damaged = choose({ webgpu: new EngineError('asset', 'dim.safetensors is damaged') });
     await expect(damaged.chosen).rejects.toThrow('damaged');
     const nothing = choose({ webgpu: 50, wasm: 50, visemes: new EngineError('unsupported', 'no SIMD') });

@@ -3,6 +3,7 @@ import type { BackendOptions, Tick } from '../../src/engine/backend/backend.ts';
 import { FACE_TO_FACE } from '../../src/engine/backend/models.ts';
 import { WasmBackend } from '../../src/engine/backend/wasm.ts';
 import { BodySchedule } from '../../src/engine/model/scheduler.ts';
+import { distance } from '../golden.ts';
 import { golden, models, wasmFiles } from './wasm.files.ts';
 
 const mel = golden('speech-encoder')('mel');
@@ -11,9 +12,9 @@ const conditions = { style: [0, 1], facing: [1, 1], emotion: [0, 5], action: [0,
 const open = (sampler: Partial<BackendOptions['sampler']> = {}) =>
   WasmBackend.open(models, files, { sampler: { steps: 4, eta: 0, seed: 7, ...sampler }, conditions }, 'test');
 
-/** What ticks `from`…`to` − 1 of a talk give, as plain numbers. */
+/** What ticks `from`…`to` − 1 of a talk give, a row of numbers each. */
 async function talk(backend: WasmBackend, from: number, to: number, schedule: BodySchedule) {
-  const out: number[][] = [];
+  const out: Float32Array[] = [];
   for (let n = from; n < to; n++) {
     const share = schedule.next(n, true);
     const body = share && { ...share, ...(share.begins && { placement: FACE_TO_FACE }) };
@@ -24,7 +25,15 @@ async function talk(backend: WasmBackend, from: number, to: number, schedule: Bo
 }
 
 const numbers = ({ face, behaviour, codes, turn, body, phones, voicing }: Tick) =>
-  [face, behaviour, codes, turn, body, phones, voicing].flatMap((values) => (values ? [...values] : []));
+  Float32Array.from(
+    [face, behaviour, codes, turn, body, phones, voicing].flatMap((values) => (values ? [...values] : [])),
+  );
+
+/** The largest difference between two talks of the same length. */
+const apart = (a: readonly Float32Array[], b: readonly Float32Array[]) =>
+  a.length === b.length ? Math.max(...a.map((row, n) => distance(row, b[n]))) : Number.NaN;
+
+const finite = (ticks: readonly Float32Array[]) => ticks.every((row) => row.every(Number.isFinite));
 
 const schedule = () => new BodySchedule(models.encoder.lookahead, 4);
 
@@ -37,16 +46,16 @@ suite('a talk on the wasm backend', { timeout: 60_000 }, () => {
     const at = pace.save();
     expect(state.counters).toEqual({ ticks: 15, frames: 13, lower: 3, upper: 2 });
     const rest = await talk(backend, 15, 40, pace);
-    expect(first.concat(rest).flat().every(Number.isFinite)).toBe(true);
+    expect(finite([...first, ...rest])).toBe(true);
     expect(rest.some((tick) => tick.length > 900)).toBe(true); // upper bodies came
     const other = await open();
     for (const next of [backend, other]) {
       await next.restore(state);
       pace.restore(at);
-      expect(await talk(next, 15, 40, pace)).toEqual(rest);
+      expect(apart(await talk(next, 15, 40, pace), rest)).toBe(0);
     }
     await backend.reset();
-    expect(await talk(backend, 0, 15, schedule())).toEqual(first);
+    expect(apart(await talk(backend, 0, 15, schedule()), first)).toBe(0);
     backend.dispose();
     other.dispose();
   });
@@ -71,13 +80,19 @@ suite('a talk on the wasm backend', { timeout: 60_000 }, () => {
       return out;
     };
     const plain = await run({});
-    expect(await run({ guidance: { face: 1, body: 1 } })).toEqual(plain);
-    const last = (out: number[][]) => out.at(-1);
-    const guided = await run({ guidance: { face: 1.5, body: 2 } });
-    expect(guided.flat().every(Number.isFinite)).toBe(true);
-    expect(last(guided)).not.toEqual(last(plain));
-    for (const other of [{ seed: 8 }, { eta: 1 }, { rule: 'x0-replacement' as const }])
-      expect(last(await run(other))).not.toEqual(last(plain));
+    expect(apart(await run({ guidance: { face: 1, body: 1 } }), plain)).toBe(0);
+    const others = [
+      { guidance: { face: 1.5, body: 1 } },
+      { guidance: { face: 1, body: 2 } },
+      { seed: 8 },
+      { eta: 1 },
+      { rule: 'x0-replacement' as const },
+    ];
+    for (const other of others) {
+      const out = await run(other);
+      expect(finite(out)).toBe(true);
+      expect(apart(out, plain)).toBeGreaterThan(0);
+    }
   });
 
   test('a saved state that does not fit is refused and changes nothing', async () => {
@@ -88,7 +103,10 @@ suite('a talk on the wasm backend', { timeout: 60_000 }, () => {
     await expect(backend.restore({ ...before, tensors })).rejects.toThrow(/dim\.codes/);
     const guided = await open({ guidance: { face: 2, body: 1 } });
     await expect(guided.restore(before)).rejects.toThrow(/face\.layers\.0\.ring/);
-    expect(await backend.save()).toEqual(before);
+    const after = await backend.save();
+    expect(after.counters).toEqual(before.counters);
+    for (const [name, values] of Object.entries(before.tensors))
+      expect(distance(after.tensors[name], values), name).toBe(0);
     backend.dispose();
     guided.dispose();
   });
@@ -101,9 +119,9 @@ suite('a talk on the wasm backend', { timeout: 60_000 }, () => {
       one.setConditions({ ...conditions, emotion: [3, 3] }),
     ]);
     const b = numbers(await one.tick(mel.row(1).slice(), work));
-    expect(numbers(await two.tick(mel.row(0).slice(), work))).toEqual(a);
+    expect(distance(numbers(await two.tick(mel.row(0).slice(), work)), a)).toBe(0);
     await two.setConditions({ ...conditions, emotion: [3, 3] });
-    expect(numbers(await two.tick(mel.row(1).slice(), work))).toEqual(b);
+    expect(distance(numbers(await two.tick(mel.row(1).slice(), work)), b)).toBe(0);
     one.dispose();
     two.dispose();
   });

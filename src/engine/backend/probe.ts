@@ -109,6 +109,7 @@ function inWords({ info }: Backend, ms: number, limitMs: number) {
   return `${info.adapter}: ${ms.toFixed(1)} ms a tick of ${period} ms, ${verdict} the limit of ${limitMs} ms`;
 }
 
-const sentence = (reasons: readonly string[]) => reasons.join('; ');
+const sentence = (reasons: readonly string[]) =>
+  reasons.map((reason) => reason.replace(/\.$/, '')).join('; ');
 
 const clock = () => performance.now();
