@@ -20,10 +20,14 @@ export type Gpu = {
   dispose(): void;
 };
 
-/** `onError` hears of errors that no call returns: a dispatch refused by validation, memory used up. */
+/**
+ * `onError` hears of errors that no call returns: a dispatch refused by validation, memory used up. `tuning` overrules
+ * what the adapter suggests, so that a CPU can try what a GPU would run.
+ */
 export type GpuOptions = {
   readonly powerPreference?: GPUPowerPreference;
   readonly onError?: (error: EngineError) => void;
+  readonly tuning?: Partial<Tuning>;
 };
 
 type Origin = { readonly gpu: GPU; readonly tuning: Tuning };
@@ -41,7 +45,7 @@ const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render|warp/i;
 /** Opens a device of `gpu` (the browser's, or that of Node's `webgpu` package); throws `unsupported` when there is none. */
 export async function openGpu(
   gpu: GPU | undefined = globalThis.navigator?.gpu,
-  { powerPreference = 'high-performance', onError }: GpuOptions = {},
+  { powerPreference = 'high-performance', onError, tuning }: GpuOptions = {},
 ): Promise<Gpu> {
   const hint = 'Use Chrome 113+, Edge 113+ or Safari 26+ on a secure page, or choose the wasm backend.';
   if (!gpu) throw new EngineError('unsupported', 'This browser has no WebGPU.', { hint });
@@ -55,7 +59,8 @@ export async function openGpu(
   });
   const words = `${adapterName} ${info.vendor} ${info.architecture} ${info.device}`;
   const software = info.isFallbackAdapter === true || SOFTWARE.test(words);
-  ORIGINS.set(device, { gpu, tuning: { software, subgroups: features.has('subgroups'), f16: false } });
+  const suggested = { software, subgroups: features.has('subgroups'), f16: false };
+  ORIGINS.set(device, { gpu, tuning: { ...suggested, ...tuning } });
   device.addEventListener('uncapturederror', ({ error }) =>
     onError?.(new EngineError('bug', `GPU: ${error.message}`, { cause: error })),
   );

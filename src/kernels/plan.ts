@@ -30,14 +30,15 @@ const PIPELINES = new WeakMap<GPUDevice, Map<string, Promise<GPUComputePipeline>
  */
 export class Plan {
   readonly #device: GPUDevice;
-  readonly #tuning: Tuning;
+  /** What the kernels are tuned to. */
+  readonly tuning: Tuning;
   readonly #planned: Planned[] = [];
   #steps: readonly Step[] = [];
 
   /** Kernels are tuned to the device's adapter unless `tuning` says otherwise. */
   constructor(device: GPUDevice, tuning: Tuning = tuningOf(device)) {
     this.#device = device;
-    this.#tuning = tuning;
+    this.tuning = tuning;
   }
 
   /** Dispatches per `encode`. */
@@ -52,7 +53,7 @@ export class Plan {
     ...[options]: OptionsArgument<Options>
   ): this {
     const any = kernel as AnyKernel;
-    const launch = any.launch(dimsOf(any, tensors), (options ?? {}) as never, this.#tuning);
+    const launch = any.launch(dimsOf(any, tensors), (options ?? {}) as never, this.tuning);
     refuseAliases(any, tensors);
     this.#planned.push({ kernel: any, label: labelOf(any, tensors), tensors, launch });
     return this;

@@ -7,7 +7,7 @@ import { place } from '../../kernels/place/place.ts';
 import { Plan } from '../../kernels/plan.ts';
 import { type Arena, slice, type Tensor, view } from '../../kernels/tensor.ts';
 import type { DenoiserConfig } from './config.ts';
-import { addLayer, addLinear, addNorm, makeStack, type Stack, weightsAt } from './layers.ts';
+import { addLayer, addLinear, addNormLinear, makeStack, type Stack, weightsAt } from './layers.ts';
 import type { DdimStep } from './schedule.ts';
 import type { Weights } from './weights.ts';
 
@@ -116,8 +116,7 @@ export function denoiser(device: GPUDevice, arena: Arena, w: Weights, parts: Den
       layerDispatches = Math.max(layerDispatches, plan.dispatches - before);
     }
     if (isContext) return plan;
-    addNorm(plan, stack, 'norm', stack.normed);
-    addLinear(plan, w, 'out', { x: stack.normed, out: x0 });
+    addNormLinear(plan, stack, { norm: 'norm', path: 'out', out: x0 });
     if (branches === 2) plan.add(guide, { y: view(x0, [2, (tokens / 2) * F]) }, { scale: sampling.guidance });
     if (sampling.steps[step].sigma > 0) draw(plan, fresh, step + 1);
     const bounds = { low: constant('low'), high: constant('high'), steps: constant('steps') };

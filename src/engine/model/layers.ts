@@ -2,6 +2,7 @@ import { append } from '../../kernels/append/append.ts';
 import { attention } from '../../kernels/attention/attention.ts';
 import { layernorm } from '../../kernels/layernorm/layernorm.ts';
 import { type Activation, linear, linearAdd } from '../../kernels/linear/linear.ts';
+import { normLinear, normLinearPays } from '../../kernels/norm_linear/norm_linear.ts';
 import type { Plan } from '../../kernels/plan.ts';
 import type { Arena, Tensor } from '../../kernels/tensor.ts';
 import type { LayerConfig } from './config.ts';
@@ -82,7 +83,23 @@ export function addLinear(
   plan.add(linear, { x, ...weightsAt(w, path), out }, { act });
 }
 
-/** Adds `h += attn.out(attention(attn.qkv(norm h)))` to a plan: 5 dispatches, 6 where the ring is written. */
+/**
+ * Adds `out = act(norm(h)·W + b)` to a plan: one dispatch, or two where a CPU plays GPU and there are many rows.
+ * Only in the latter case `normed` holds the normalised rows afterwards.
+ */
+export function addNormLinear(
+  plan: Plan,
+  stack: Stack,
+  { norm, path, out, act = 'none' }: { norm: string; path: string; out: Tensor; act?: Activation },
+) {
+  const { w, h, normed } = stack;
+  if (normLinearPays(h, plan.tuning))
+    return void plan.add(normLinear, { x: h, ...normAt(w, norm), ...weightsAt(w, path), out }, { act });
+  addNorm(plan, stack, norm, normed);
+  addLinear(plan, w, path, { x: normed, out, act });
+}
+
+/** Adds `h += attn.out(attention(attn.qkv(norm h)))` to a plan: 3 dispatches on a GPU, 4 where the ring is written. */
 export function addAttention(
   plan: Plan,
   stack: Stack,
@@ -90,9 +107,8 @@ export function addAttention(
   { ring, prefix }: Keys,
   emit: Emit = 'nothing',
 ) {
-  const { w, h, normed, qkv, mixed, clock, heads, group } = stack;
-  addNorm(plan, stack, norm, normed);
-  addLinear(plan, w, `${attn}.qkv`, { x: normed, out: qkv });
+  const { w, h, qkv, mixed, clock, heads, group } = stack;
+  addNormLinear(plan, stack, { norm, path: `${attn}.qkv`, out: qkv });
   if (emit !== 'keys only') {
     const options = prefix ? { heads, group } : { heads, group, prefix: 0 };
     plan.add(attention, { qkv, prefix: prefix ?? ring, ring, clock, out: mixed }, options);
@@ -101,11 +117,10 @@ export function addAttention(
   if (emit !== 'keys only') plan.add(linearAdd, { x: mixed, ...weightsAt(w, `${attn}.out`), out: h });
 }
 
-/** Adds `h += ff.down(gelu(ff.up(norm h)))` to a plan: 3 dispatches. */
+/** Adds `h += ff.down(gelu(ff.up(norm h)))` to a plan: 2 dispatches on a GPU. */
 export function addFeedForward(plan: Plan, stack: Stack, { norm, ff }: { norm: string; ff: string }) {
-  const { w, h, normed, wide } = stack;
-  addNorm(plan, stack, norm, normed);
-  addLinear(plan, w, `${ff}.up`, { x: normed, out: wide, act: 'gelu' });
+  const { w, h, wide } = stack;
+  addNormLinear(plan, stack, { norm, path: `${ff}.up`, out: wide, act: 'gelu' });
   plan.add(linearAdd, { x: wide, ...weightsAt(w, `${ff}.down`), out: h });
 }
 

@@ -1,6 +1,7 @@
 import { EngineError } from '../../errors.ts';
-import { kernel } from '../kernel.ts';
+import { kernel, type Tuning } from '../kernel.ts';
 import { ACTIVATIONS, type Activation, tileOf } from '../linear/linear.ts';
+import type { Tensor } from '../tensor.ts';
 import subgroups from './norm_linear.subgroups.wgsl?raw';
 import wgsl from './norm_linear.wgsl?raw';
 
@@ -32,3 +33,6 @@ export const normLinear = kernel({
     return { constants: { ...constants, ROWS, SHARERS }, grid };
   },
 });
+
+/** Whether it costs less than layernorm and linear apart: where a CPU plays GPU, normalising many rows anew does not. */
+export const normLinearPays = ({ shape: [R, T] }: Tensor, { software }: Tuning) => !software || R * T <= 2;
