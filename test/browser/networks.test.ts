@@ -62,6 +62,8 @@ suite('WGSL agrees with PyTorch', { timeout: 300_000 }, () => {
     const C = models.encoder.C;
     const scale = (values: ArrayLike<number>) => Array.from(values, (v, at) => v * std[at % 51]);
     let worst = 0;
+    let far = 0;
+    let count = 0;
     for (let k = 0; k < audio.shape[0]; k++) {
       const row = audio.row(k); // own ‖ partner of each person: the own halves are the tokens
       upload(device, encoder.token, Float32Array.of(...row.subarray(0, C), ...row.subarray(2 * C, 3 * C)));
@@ -77,9 +79,17 @@ suite('WGSL agrees with PyTorch', { timeout: 300_000 }, () => {
           distance(scale(x), scale(vectors(`x.${i}`).row(k))),
         );
       });
+      const emitted = [
+        scale(results[face.steps.length - 1][1]),
+        scale(vectors(`x.${face.steps.length - 1}`).row(k)),
+      ];
+      count += emitted[0].length;
+      far += emitted[0].filter((v, at) => Math.abs(v - emitted[1][at]) > 1e-4).length;
     }
-    console.log(`face: largest error ${worst} ARKit weight`);
+    console.log(`face: largest error ${worst} ARKit weight, ${far} of ${count} emitted weights beyond 1e-4`);
     expect(worst).toBeLessThanOrEqual(2e-3);
+    // Where a voice sets in the trained network is steep: PyTorch's own f32 is off its f64 by 6e-5 there.
+    expect(far / count).toBeLessThanOrEqual(2e-3);
     backend.dispose();
   });
 });
