@@ -62,7 +62,9 @@ export class MotionEncoder {
     pass.end();
     this.#readBack.encode(commands);
     this.#device.queue.submit([commands.finish()]);
-    return this.#readBack.read();
+    const codes = this.#readBack.read();
+    codes.catch(() => undefined); // of several that are lost together only the first is waited for
+    return codes;
   }
 }
 
