@@ -1,12 +1,11 @@
 """The bodies of the conversation corpus: both persons' lower body, upper body, head and place for every cached stream.
 
     python corpus_body.py                      # writes $DUOLOGUE_CACHE/conversation/body/<stream>.npz
-    python corpus_body.py --measure            # prints the figures of what is there
-    python corpus_body.py --draw sheet.png train-0003
+    python measure_body.py                     # prints the figures of what is there
 
-Not captured: an animator's rules with published figures (the FIGURES tables here, in locomotion, gestures and
-head_motion), seeded per stream, driven by the phones, levels and emotions of corpus_conversation. The features are those
-of the body networks; the head is what the behaviour codes of the two-person network learn. Frames at 30/s, metres, rad.
+Not captured: an animator's rules with published figures (the FIGURES tables here, in scenes, locomotion, gestures and
+head_motion), seeded per stream, driven by the phones, levels and emotions of corpus_conversation. The features are
+those of the body networks; the head is what the two-person network's codes learn. Frames at 30/s, metres, rad.
 """
 
 from __future__ import annotations
@@ -19,13 +18,14 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from arms import Arms, plan_arms, solve_arms
 from body_skeleton import BONES, UPPER, apply, exp_map, forward, matrix
 from corpus_conversation import folder
-from gestures import Arms, plan_arms, rest_schedule, solve_arms
+from gestures import Stroke, rest_schedule
 from head_motion import DEGREE, Talk, head_motion, poses
 from locomotion import RATE_HZ, ahead_of, left_of, lower_body, minimum_jerk, slow_noise
 from phones import PHONES, SILENCE
-from scenes import WALK, lay_scene
+from scenes import WALK, Scene, lay_scene
 from upper_face import Voice, accents, phrases
 
 FIGURES = {
@@ -145,6 +145,7 @@ def upper_body(
     breath: np.ndarray,
     swing: np.ndarray,
     emotion: np.ndarray,
+    seated: np.ndarray,
 ) -> np.ndarray:
     """Upper features [n, 47]; trunk [n, 3] = wanted pitch, turn, tilt of the upper chest (rad) against the facing."""
     n = len(trunk)
@@ -170,8 +171,7 @@ def upper_body(
         if bone:
             place = place + apply(chest, BONES[bone][1])
     shoulders = gaussian_filter1d(EMOTION_SHOULDERS[emotion], 15) + 0.035 * full
-    lively = np.ones(n)
-    out[:, 9:33], out[:, 33:] = solve_arms(random, arms, chest, place, swing, shoulders, lively)
+    out[:, 9:33], out[:, 33:] = solve_arms(random, arms, chest, place, swing, shoulders, seated)
     return out
 
 
@@ -187,8 +187,20 @@ def placement(root: np.ndarray) -> np.ndarray:
     return np.stack(out)
 
 
-def animate(seed: int, phone: np.ndarray, mel: np.ndarray, emotion: np.ndarray, facing: np.ndarray, kind: str | None = None):
-    """All arrays of a stream's bodies and, for measuring, the strokes; phone, emotion, facing [2, n], mel [2, t, 2, 80]."""
+@dataclass
+class Bodies:
+    """A stream's arrays by name and what they were made from: strokes and talk per person, the scene."""
+
+    arrays: dict[str, np.ndarray]
+    strokes: list[list[Stroke]]
+    talk: list[Talk]
+    scene: Scene
+
+
+def animate(
+    seed: int, phone: np.ndarray, mel: np.ndarray, emotion: np.ndarray, facing: np.ndarray, kind: str | None = None
+) -> Bodies:
+    """Both persons' bodies; phone, emotion, facing [2, n], mel [2, ticks, 2, 80]; `kind` forces a kind of scene."""
     random = np.random.default_rng([seed, 91])
     n = phone.shape[1]
     talk = talks([voice_of(phone[i], mel[i]) for i in (0, 1)], n)
@@ -234,14 +246,16 @@ def animate(seed: int, phone: np.ndarray, mel: np.ndarray, emotion: np.ndarray, 
         pelvis = lowers[i][:, 4:7]
         trunk[:, 2] -= 0.1 * pelvis[:, 2]
         rests = rest_schedule(random, seat, (scene.action[i] == WALK).mean() > 0.1, boundaries)
-        arms = plan_arms(random, talk[i], emotion[i], rests, np.convolve((seat > 0) & (seat < 1), np.ones(31), "same") > 0)
+        rising = np.convolve((seat > 0) & (seat < 1), np.ones(31), "same") > 0
+        arms = plan_arms(random, talk[i], emotion[i], rests, rising)
         step = np.sum((feet[i].place[0] - feet[i].place[1]) * ahead_of(roots[i][:, 2]), -1)
         walking = gaussian_filter1d((scene.action[i] == WALK).astype(float), 10)
         ahead = gaussian_filter1d(-step, 3) * walking
         hanging = np.stack([np.clip(arms.course[s][:, 0] - 0.12, 0, 0.1) / 0.1 for s in (0, 1)], -1)
         swing = np.stack([0.32 * ahead, -0.32 * ahead], -1) * hanging * (0.85, 1.0)
         trunk[:, 1] += 0.10 * ahead
-        uppers.append(upper_body(random, arms, trunk, pelvis, breaths[i], swing, emotion[i]))
+        seated = np.clip((seat - 0.9) / 0.1, 0, 1)
+        uppers.append(upper_body(random, arms, trunk, pelvis, breaths[i], swing, emotion[i], seated))
         heads.append(head_motion(random, talk[i], talk[1 - i], emotion[i], facing[i]))
         strokes.append(arms.strokes)
     root = np.stack(roots)
@@ -254,7 +268,7 @@ def animate(seed: int, phone: np.ndarray, mel: np.ndarray, emotion: np.ndarray, 
         "relationship": np.full(n, scene.relationship, np.uint8),
         "placement": placement(root).astype(np.float32),
     }
-    return arrays, strokes, talk, scene
+    return Bodies(arrays, strokes, talk, scene)
 
 
 def bodies_folder() -> Path:
@@ -264,7 +278,7 @@ def bodies_folder() -> Path:
     return path
 
 
-def animate_stream(path: Path, kind: str | None = None):
+def animate_stream(path: Path, kind: str | None = None) -> Bodies:
     """`animate` for a stored stream."""
     with np.load(path) as file:
         phone, mel, emotion, facing = (file[k] for k in ("phone", "mel", "emotion", "facing"))
@@ -275,7 +289,7 @@ def build() -> None:
     """Write the bodies of all streams."""
     paths = sorted(folder().glob("*.npz"))
     for path in paths:
-        arrays = animate_stream(path)[0]
+        arrays = animate_stream(path).arrays
         partial = bodies_folder() / f"{path.stem}.part"
         with open(partial, "wb") as file:
             np.savez(file, **arrays)

@@ -1,4 +1,4 @@
-"""The head against the chest: a talker's emphasis and phrase contour, a listener's nods, shakes and tilts, looking away.
+"""The head against the chest: a talker's emphasis and phrases, a listener's nods, shakes and tilts, looking away.
 
 Exp-maps [n, 3] in rad with the partner straight ahead = 0: +x nods down, +y turns to the person's left, +z rolls the
 crown to the person's right. Where the partner stands is the stage's business and is not in these numbers.
@@ -15,7 +15,7 @@ from locomotion import RATE_HZ, minimum_jerk, slow_noise
 
 FIGURES = {
     # what: (value, source)
-    "nods per minute of listening": ((7.0, 13.0), "4-12 backchannels, many of them nods only; the upper half, see HASTE"),
+    "nods per minute of listening": ((7.0, 13.0), "4-12 backchannels, many nods only; ready as in upper_face"),
     "nod cycles": ((0.45, 0.35, 0.20), "shares of 1, 2, 3; Hadar 1983"),
     "nod Hz": ((1.8, 3.7), "Hadar 1983"),
     "nod degrees": ((5.0, 15.0), "down first; Hadar 1983"),

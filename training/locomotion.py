@@ -137,7 +137,8 @@ def _swing(feet: Feet, foot: int, start: float, length: float, to: np.ndarray, s
 def walk_feet(random: np.random.Generator, plan: Plan) -> Feet:
     """Footsteps that follow the plan's wanted root."""
     n = len(plan.want)
-    feet = Feet(np.zeros((2, n, 2)), np.zeros((2, n)), np.full((2, n), ANKLE_M), *(np.zeros((2, n)), np.ones((2, n)), np.ones((2, n))))
+    still, down = np.zeros((2, n)), np.ones((2, n))
+    feet = Feet(np.zeros((2, n, 2)), still, np.full((2, n), ANKLE_M), still.copy(), down, down.copy())
     for foot in (0, 1):
         # Whoever will sit in this scene stands before the seat: the feet need not move for it.
         home = _home(plan.want[0], foot, plan.stand, float(plan.sitting.max() > 0.5))
@@ -227,7 +228,8 @@ def lower_body(
         reach = np.sqrt(np.maximum(KNEE_REACH_M**2 - far**2, 0.05))
         high_enough = np.minimum(high_enough, feet.height[foot] + reach - joints[foot][:, 1])
     standing = gaussian_filter1d(minimum_filter1d(high_enough, 13, mode="nearest"), 2, truncate=3, mode="nearest")
-    standing = standing - 0.004 * np.abs(across - 0.5) - 0.0015 * (1 - breath) + 0.001 * slow_noise(random, n, 0.1, 0.4, 1)
+    standing = standing - 0.0025 - 0.004 * np.abs(across - 0.5) - 0.0015 * (1 - breath)
+    standing = standing + 0.0008 * slow_noise(random, n, 0.1, 0.4, 1)
     # The hips go back before they go down, and come up before they come forward.
     down = plan.sitting**1.25
     height = standing * (1 - down) + (FIGURES["hips of a sitting person m"][0] + 0.002 * breath) * down

@@ -1,7 +1,7 @@
 """Scenes of the body corpus: who stands, sits or walks where, in which formation, and when that changes.
 
-Two persons face each other, stand at an angle or side by side at personal distance; some walk up, change places by a few
-steps, stroll together, sit down or rise. Frames at 30/s, metres, rad; person 0 starts south of person 1.
+Two persons face each other, stand at an angle or side by side at personal distance; some walk up, change places by a
+few steps, stroll together, sit down or rise. Frames at 30/s, metres, rad; person 0 starts south of person 1.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ STAND, WALK, SIT = 0, 1, 2
 
 FIGURES = {
     # what: (value, source)
-    "scenes": ({"stand": 0.51, "sit": 0.20, "rise": 0.09, "approach": 0.06, "turn": 0.06, "stroll": 0.08}, "mostly standing"),
+    "scenes": (
+        {"stand": 0.51, "sit": 0.20, "rise": 0.09, "approach": 0.06, "turn": 0.06, "stroll": 0.08},
+        "mostly standing; chosen here",
+    ),
     "distance standing m": ((1.0, 1.6), "personal to near social: Hall 1966"),
     "distance sitting m": ((1.35, 1.8), "as far as knees need"),
     "distance of seats that are left m": ((1.9, 2.2), "0.4 m less for each who stands before the seat"),
@@ -59,7 +62,8 @@ def _resteps(random: np.random.Generator, weight: np.ndarray, blocked: np.ndarra
         if not blocked[max(k - 30, 0) : k + 60].any():
             foot = int(weight[k] > 0.5)
             sign = 1 - 2 * foot
-            goal = np.array([sign * random.uniform(-0.02, 0.06), random.uniform(-0.07, 0.08), sign * random.uniform(-0.1, 0.25)])
+            aside, ahead = sign * random.uniform(-0.02, 0.06), random.uniform(-0.07, 0.08)
+            goal = np.array([aside, ahead, sign * random.uniform(-0.1, 0.25)])
             move = goal - away[foot]
             away[foot] = goal
             out.append((at, foot, *move))
@@ -77,7 +81,8 @@ def lay_scene(random: np.random.Generator, frames: int, talk: list[Talk], kind: 
     seats = np.array([kind == "sit"] * 2)
     if kind == "sit" and random.random() < 0.12:
         seats[random.integers(2)] = False
-    low, high = FIGURES["distance sitting m" if seats.any() and formation == "vis-a-vis" else "distance standing m"][0]
+    knees = seats.any() and formation != "side by side"
+    low, high = FIGURES["distance sitting m" if knees else "distance standing m"][0]
     if kind == "rise":
         low, high = FIGURES["distance of seats that are left m"][0]
     distance = np.clip(random.uniform(low, high) + CLOSER[relationship], low - 0.05, high + 0.1)
