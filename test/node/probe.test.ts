@@ -53,24 +53,63 @@ function fakeMachine() {
 }
 
 suite('the probe', () => {
-  test('measures whole ticks after a warm-up, takes the median and resets', async () => {
+  const LIMIT_MS = 30;
+  const measure = async (tickMs: readonly number[], { steps = 4, full = true } = {}) => {
     const machine = fakeMachine();
-    const backend = machine.open('wasm', [900, 40, 5, 6, 7, 8, 300, 9, 10, 11]);
-    expect(await probe(backend, machine.options)).toBeLessThan(12);
-    expect(machine.log).toEqual([
-      'true ',
-      'true ',
+    const ms = await probe(machine.open('wasm', tickMs, full), LIMIT_MS, { ...machine.options, steps });
+    expect(machine.log.pop()).toBe('wasm reset');
+    return { ms, ticks: machine.log, elapsed: machine.elapsed() };
+  };
+
+  test('is content with five ticks of a fast machine', async () => {
+    const { ms, ticks, elapsed } = await measure([90, 9, 7, 8, 6]);
+    expect(ms).toBe(8);
+    expect(elapsed).toBe(120);
+    expect(ticks).toEqual([
       'true lower 0-1 true',
       'true lower 1-2 false',
-      'true lower 2-3 false', // the first ticks were slow, so three measured ones must do
-      'wasm reset',
+      'true lower 2-3 false',
+      'true lower 3-4 false',
+      'true upper 0-1 true',
     ]);
   });
 
-  test('takes every step of both body networks where there is time; more steps double up', async () => {
-    const machine = fakeMachine();
-    await probe(machine.open('wasm', [1]), { ...machine.options, steps: 6 });
-    expect(machine.log.slice(2, -1).map((line) => line.slice(5))).toEqual([
+  test('waits for a machine that is warming up', async () => {
+    const { ms, elapsed } = await measure([
+      80,
+      60,
+      55,
+      50,
+      50,
+      45,
+      40,
+      30,
+      20,
+      18,
+      19,
+      18,
+      ...Array(99).fill(17),
+    ]);
+    expect(ms).toBeLessThanOrEqual(LIMIT_MS);
+    expect(elapsed).toBeLessThan(500);
+    const doubtful = await measure([90, ...Array(12).fill(50), ...Array(99).fill(29)]);
+    expect(doubtful.ms).toBe(29);
+    expect(doubtful.elapsed).toBeLessThan(1000);
+  });
+
+  test('ends by itself: at once where nothing helps, after a second in doubt', async () => {
+    const slow = await measure([100]);
+    expect([slow.ms, slow.elapsed]).toEqual([100, 400]);
+    const doubtful = await measure([40]);
+    expect([doubtful.ms, doubtful.elapsed]).toEqual([40, 1000]);
+    const near = await measure([28]);
+    expect(near.ms).toBe(28);
+    expect(near.elapsed).toBeLessThan(450);
+  });
+
+  test('more steps double up; a tier without a body is measured without one', async () => {
+    const { ticks } = await measure([20], { steps: 6 });
+    expect(ticks.slice(0, 7).map((line) => line.slice(5))).toEqual([
       'lower 0-2 true',
       'lower 2-4 false',
       'lower 4-6 false',
@@ -78,23 +117,8 @@ suite('the probe', () => {
       'upper 2-4 false',
       'upper 4-6 false',
       'lower 0-2 true',
-      'lower 2-4 false',
     ]);
-  });
-
-  test('lasts half a second at most on a machine at the limit', async () => {
-    const machine = fakeMachine();
-    await probe(machine.open('wasm', [WASM_LIMIT_MS]), machine.options);
-    expect(machine.elapsed()).toBeLessThanOrEqual(500);
-    const slow = fakeMachine();
-    await probe(slow.open('wasm', [100]), slow.options);
-    expect(slow.elapsed()).toBeLessThanOrEqual(500);
-  });
-
-  test('a tier without a body is measured without one', async () => {
-    const machine = fakeMachine();
-    await probe(machine.open('visemes', [1], false), machine.options);
-    expect(new Set(machine.log)).toEqual(new Set(['true ', 'visemes reset']));
+    expect(new Set((await measure([1], { full: false })).ticks)).toEqual(new Set(['true ']));
   });
 });
 

@@ -1,7 +1,7 @@
 import { EngineError } from '../../errors.ts';
 import { TICK_LENGTH } from '../audio/voices.ts';
 import { FRAME_RATE_HZ } from '../motion.ts';
-import type { Backend, BodyNetwork, Tier } from './backend.ts';
+import type { Backend, BodyNetwork, BodyWork, Tier } from './backend.ts';
 import { FACE_TO_FACE } from './models.ts';
 
 /** Median milliseconds of a whole tick up to which WGSL is chosen: the page has to draw on the same GPU. */
@@ -10,15 +10,15 @@ export const WEBGPU_LIMIT_MS = 20;
 /** Median milliseconds of a whole tick up to which WebAssembly is chosen: little less than the tick lasts, 33.3 ms. */
 export const WASM_LIMIT_MS = 30;
 
-/** First ticks, which a GPU driver and the WebAssembly compiler still work on. */
-const WARM_UP_TICKS = 2;
-
-/** Ticks measured where the time is enough: both body networks, each once from noise to its block's end with four steps. */
-const TICKS = 8;
+/** Ticks over which a median is taken, and the fewest that count. */
+const WINDOW = 5;
 const LEAST_TICKS = 3;
 
-/** A probe that has lasted this long is content with `LEAST_TICKS`. */
-const LIMIT_MS = 350;
+/** How long a probe lasts where the machine is neither fast at once nor warm yet. */
+const LIMIT_MS = 400;
+
+/** How long it lasts where the answer is in doubt: WebAssembly is compiled for speed while it runs, which halves a tick. */
+const DOUBTFUL_LIMIT_MS = 1000;
 
 /** What a probe needs to know: steps of the sampler, the log-mel value of silence, and a clock in milliseconds. */
 export type ProbeOptions = {
@@ -29,32 +29,47 @@ export type ProbeOptions = {
 
 /**
  * Median milliseconds of a tick that does everything: hears both voices, makes a frame and its codes, and takes the
- * scheduler's share of a body block. Half a second at most on a machine that can do it at all; the backend is reset.
+ * scheduler's share of a body block; the median of the best five ticks in a row, because the first ones are slow on every
+ * machine. It ends as soon as a tick takes half of `limitMs`, and after 0.4 s unless the answer is in doubt; the backend
+ * is reset.
  */
 export async function probe(
   backend: Backend,
+  limitMs: number,
   { steps, melSilence, now = clock }: ProbeOptions,
 ): Promise<number> {
   const mel = new Float32Array(TICK_LENGTH).fill(melSilence);
+  const parts = backend.full ? bodyParts(steps) : [];
+  const begin = now();
+  const times: number[] = [];
+  let best = Number.POSITIVE_INFINITY;
+  for (let done = false; !done; ) {
+    const started = now();
+    const body = parts[times.length % parts.length];
+    await backend.tick(mel, { frame: true, ...(body && { body }) });
+    times.push(now() - started);
+    if (times.length < LEAST_TICKS) continue;
+    best = Math.min(best, median(times.slice(-WINDOW)));
+    const elapsed = now() - begin;
+    const isClear = best <= limitMs || best > 2 * limitMs || elapsed >= DOUBTFUL_LIMIT_MS;
+    done = (best <= limitMs / 2 && times.length >= WINDOW) || (elapsed >= LIMIT_MS && isClear);
+  }
+  await backend.reset();
+  return best;
+}
+
+/** The body's work of eight ticks: each network from noise to the end of its block. */
+function bodyParts(steps: number): BodyWork[] {
   const share = Math.ceil(steps / 4);
-  const parts = (['lower', 'upper'] as const satisfies readonly BodyNetwork[]).flatMap((network) =>
+  return (['lower', 'upper'] as const satisfies readonly BodyNetwork[]).flatMap((network) =>
     Array.from({ length: Math.ceil(steps / share) }, (_, i) => {
       const [from, to] = [i * share, Math.min(steps, (i + 1) * share)];
       return { network, from, to, ...(i === 0 && { placement: FACE_TO_FACE }) };
     }),
   );
-  const begin = now();
-  const times: number[] = [];
-  for (let n = -WARM_UP_TICKS; n < TICKS; n++) {
-    if (times.length >= LEAST_TICKS && now() - begin > LIMIT_MS) break;
-    const body = backend.full && n >= 0 ? { body: parts[n % parts.length] } : {};
-    const started = now();
-    await backend.tick(mel, { frame: true, ...body });
-    if (n >= 0) times.push(now() - started);
-  }
-  await backend.reset();
-  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)];
 }
+
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
 /** A tier that may be chosen. */
 export type Candidate = {
@@ -83,7 +98,7 @@ export async function firstFastEnough(
       continue;
     }
     if (limitMs === undefined) return { backend, reason: sentence(reasons) };
-    const measured = await probe(backend, options).catch((error: unknown) => excuse(error, isLast));
+    const measured = await probe(backend, limitMs, options).catch((error: unknown) => excuse(error, isLast));
     if (typeof measured === 'string') reasons.push(`${tier}: ${measured}`);
     else {
       reasons.push(inWords(backend, measured, limitMs));
