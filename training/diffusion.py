@@ -10,7 +10,7 @@ import torch
 
 
 def alpha_bars(schedule):
-    """Cumulative products of 1 - beta, f64 [T]; `scaled_linear` (DiffSpeaker) spaces sqrt(beta) evenly, `linear` beta."""
+    """Cumulative products of 1 - beta, f64 [T]; `scaled_linear` (default) spaces sqrt(beta) evenly, `linear` beta."""
     start, end = schedule["beta_start"], schedule["beta_end"]
     if schedule.get("betas", "scaled_linear") == "linear":
         betas = torch.linspace(start, end, schedule["T"], dtype=torch.float64)

@@ -68,7 +68,7 @@ def load(model, tensors):
 
 
 def sinusoid(t, width):
-    """Embedding of diffusion steps [N] as [N, width]: cosines, then sines, of t * 10000^(-i / (width / 2)) (DiffSpeaker)."""
+    """Embedding of diffusion steps [N] as [N, width]: cosines, then sines, of t * 10000^(-i / (width / 2))."""
     half = width // 2
     angle = t.double()[:, None] * torch.exp(-math.log(10000.0) * torch.arange(half, dtype=torch.float64) / half)
     return torch.cat([angle.cos(), angle.sin()], -1).float()

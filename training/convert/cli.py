@@ -12,7 +12,9 @@ KINDS = {"diffspeaker": diffspeaker, "lda": lda, "l2l": l2l, "dim": dim}
 
 def parser():
     """The arguments."""
-    out = argparse.ArgumentParser(prog="convert", description="Convert published checkpoints into Duologue's weight format.")
+    out = argparse.ArgumentParser(
+        prog="convert", description="Convert published checkpoints into Duologue's weight format."
+    )
     out.add_argument("--list", action="store_true", help="print every tensor that is recognised, and its name here")
     kinds = out.add_subparsers(dest="kind", metavar="KIND")
 

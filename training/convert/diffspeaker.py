@@ -35,8 +35,8 @@ LIMITS = (
     "replace it: the features differ.",
 )
 VERTEX_LIMIT = (
-    "The output is {count} vertex offsets in the units of the training mesh, not 51 ARKit weights: convert with --basis "
-    "BASIS.npz (51 blendshapes on the same mesh) to fold a least-squares solve into the last layer."
+    "The output is {count} vertex offsets in the units of the training mesh, not 51 ARKit weights: convert with "
+    "--basis BASIS.npz (51 blendshapes on the same mesh) to fold a least-squares solve into the last layer."
 )
 BASIS_LIMIT = (
     "The 51 weights are the unconstrained least-squares solution on the given blendshapes: they may leave 0..1 and are "
@@ -126,10 +126,14 @@ def read_basis(path, out):
     try:
         with np.load(path, allow_pickle=False) as file:
             if "deltas" not in file:
-                raise ConvertError(f"{path} has no array deltas, got {list(file)}", "Store the blendshapes as `deltas`.")
+                raise ConvertError(
+                    f"{path} has no array deltas, got {list(file)}", "Store the blendshapes as `deltas`."
+                )
             deltas = np.asarray(file["deltas"], np.float64)
     except (OSError, ValueError) as cause:
-        raise ConvertError(f"{path} cannot be read as .npz: {cause}", "Store the blendshapes with numpy.savez.") from cause
+        raise ConvertError(
+            f"{path} cannot be read as .npz: {cause}", "Store the blendshapes with numpy.savez."
+        ) from cause
     flat = deltas.reshape(deltas.shape[0], -1)
     if flat.shape != (51, out):
         raise ConvertError(
@@ -161,7 +165,7 @@ def fold_basis(tensors, deltas):
 
 
 def convert(path, out, variant=None, basis=None, audio=True, half=False):
-    """Convert a checkpoint; returns what to tell. `basis` is an .npz of blendshapes, `audio` takes the encoder along."""
+    """Convert a checkpoint; returns what to tell. `basis` is an .npz of blendshapes, `audio` takes the encoder too."""
     source = Source(path, "diffspeaker")
     sizes = sizes_of(source)
     name = variant_of(sizes, variant)
@@ -197,7 +201,9 @@ def convert(path, out, variant=None, basis=None, audio=True, half=False):
     limits = [*LIMITS, BASIS_LIMIT if basis else VERTEX_LIMIT.format(count=sizes["out"])]
     if not audio:
         limits.append("The speech encoder was left out: features [T, 768] must come from elsewhere.")
-    write_converted(out, NETWORK, tensors, config, f"DiffSpeaker {name}, github.com/theEricMa/DiffSpeaker", LICENCE, limits, half)
+    write_converted(
+        out, NETWORK, tensors, config, f"DiffSpeaker {name}, github.com/theEricMa/DiffSpeaker", LICENCE, limits, half
+    )
     return [f"{name}: {len(tensors)} tensors, left out on purpose: {dropped} (positions are a formula)", *limits]
 
 
@@ -296,7 +302,11 @@ class DiffSpeaker(nn.Module):
         """Output of the last layer [B, T, d] for x_proj's output h, features [B, T, 768], style and step [B]."""
         d = self.config["d"]
         h = h + self.positions(h.shape[1])
-        prefix, bias, audio = torch.stack([self.style(style), self.step(t)], 1), self.bias(h.shape[1]), self.audio_proj(audio)
+        prefix, bias, audio = (
+            torch.stack([self.style(style), self.step(t)], 1),
+            self.bias(h.shape[1]),
+            self.audio_proj(audio),
+        )
         for i, layer in enumerate(self.denoiser.layers):
             h = layer(h, prefix[..., i * d : (i + 1) * d], audio, bias)
         return h

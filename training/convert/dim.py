@@ -10,8 +10,9 @@ SIZES = {"motion": 56, "d": 384, "ff": 1536, "layers": 6, "codes": 512, "code": 
 
 WHY = (
     "No weights of DIM are public: neither of the two VQ-VAEs, nor of the joint model.",
-    "A file would not convert: its VQ-VAE normalises every channel over the whole clip (InstanceNorm) and attends to all "
-    "of it, its decoder's cross-attention sees the whole speaker, and its motion is 56 EMOCA numbers, not ARKit weights.",
+    "A file would not convert: its VQ-VAE normalises every channel over the whole clip (InstanceNorm) and attends to "
+    "all of it, its decoder's cross-attention sees the whole speaker, and its motion is 56 EMOCA numbers, not ARKit "
+    "weights.",
     "The engine has its own causal network after the paper (dim.safetensors); train that one.",
 )
 
@@ -50,7 +51,7 @@ def published():
 
 
 def check(path):
-    """Whether a file is one of DIM's VQ-VAEs, tensor for tensor; returns what to tell, raises ConvertError where not."""
+    """Whether a file is one of DIM's VQ-VAEs, tensor for tensor; returns what to tell, raises ConvertError if not."""
     source = Source(path, "dim")
     for name, shape in published().items():
         source.take(name, *shape)

@@ -20,11 +20,21 @@ CHANNELS = [
 """DECA: 50 FLAME expressions, head rotation, jaw rotation (axis-angle)."""
 
 VQ_BASE = {"d": 256, "ff": 384, "layers": 12, "codes": 200, "stages": 3, "frames": 32, "positions": 4}
-PREDICTOR_BASE = {"d": 200, "ff": 128, "layers": 5, "cross": 2, "codes": 200, "stages": 3, "frames": 40, "tokens": 9, "past": 4}
+PREDICTOR_BASE = {
+    "d": 200,
+    "ff": 128,
+    "layers": 5,
+    "cross": 2,
+    "codes": 200,
+    "stages": 3,
+    "frames": 40,
+    "tokens": 9,
+    "past": 4,
+}
 LICENCE = "Learning2Listen's weights carry no licence: all rights reserved; convert for your own use, do not pass on"
 LIMITS = (
-    "The streaming engine cannot run this file: the VQ-VAE works on whole windows of 32 frames, the predictor on 40, and "
-    "each of its codes stands for 64 channels of a whole window, not for a moment, so no code can be emitted alone.",
+    "The streaming engine cannot run this file: the VQ-VAE works on whole windows of 32 frames, the predictor on 40, "
+    "and each of its codes stands for 64 channels of a whole window, not for a moment, so no code can be emitted alone.",
     "The output is 50 FLAME expressions, head and jaw of one person, not ARKit weights; the speaker's face and a mel "
     "spectrogram of 120 columns a second go in.",
     "listener_past_transformer was left out: the published code never reaches it.",
@@ -65,7 +75,10 @@ def published_vq(sizes):
         names[f"{side}.{side}_pos_embedding.pos_embedding"] = (length, d)
         names[f"{side}.{side}_linear_embedding.net.weight"] = (d, d)
         names[f"{side}.{side}_linear_embedding.net.bias"] = (d,)
-    names["decoder.cross_smooth_layer.weight"], names["decoder.cross_smooth_layer.bias"] = (MOTION, d, KERNEL), (MOTION,)
+    names["decoder.cross_smooth_layer.weight"], names["decoder.cross_smooth_layer.bias"] = (
+        (MOTION, d, KERNEL),
+        (MOTION,),
+    )
     names["quantize.embedding.weight"] = (sizes["codes"], d)
     return {f"module.{name}": shape for name, shape in names.items()}
 
@@ -154,7 +167,9 @@ def convert_stages(took, path, count, after, pooled):
     layers = [(took[f"{path}.{i}.0.weight"], took[f"{path}.{i}.0.bias"]) for i in range(count)] + [after]
     out = {}
     for i in range(count):
-        norm = {part: took[f"{path}.{i}.2.{part}"].double() for part in ("weight", "bias", "running_mean", "running_var")}
+        norm = {
+            part: took[f"{path}.{i}.2.{part}"].double() for part in ("weight", "bias", "running_mean", "running_var")
+        }
         scale = norm["weight"] / (norm["running_var"] + EPS).sqrt()
         shift = norm["bias"] - scale * norm["running_mean"]
         if pooled and i > 0:
@@ -280,6 +295,7 @@ def listing():
     yield from (f"  {key} {list(shape)}" for key, shape in published_vq({**VQ_BASE, "layers": 1}).items())
     yield "Learning2Listen predictor (.pth):"
     yield from (
-        f"  {key} {list(shape)}" for key, shape in published_predictor({**PREDICTOR_BASE, "layers": 1, "cross": 1}).items()
+        f"  {key} {list(shape)}"
+        for key, shape in published_predictor({**PREDICTOR_BASE, "layers": 1, "cross": 1}).items()
     )
-    yield "with ..._preprocess_core.npz of each: body_mean_Y, body_std_Y; body_mean_X, body_std_X, body_mean_audio, body_std_audio"
+    yield "with ..._preprocess_core.npz of each: body_mean_Y, body_std_Y; body_{mean,std}_X, body_{mean,std}_audio"

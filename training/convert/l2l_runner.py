@@ -145,7 +145,7 @@ class Predictor(Squash):
 
 
 def nucleus(logits, temperature, top_p):
-    """Probabilities [B, K] of the fewest codes whose share passes `top_p`, after the temperature (Holtzman et al. 2020)."""
+    """Probabilities [B, K] of the fewest codes whose share passes `top_p`, after the temperature."""
     order = (logits / temperature).sort(-1, descending=True)
     before = F.pad(order.values.softmax(-1).cumsum(-1)[..., :-1], (1, 0))
     kept = torch.where(before <= top_p, order.values, float("-inf"))
@@ -167,7 +167,7 @@ class Listener(nn.Module):
             self.register_buffer(name, torch.zeros(count))
 
     def listen(self, speaker, mel, draw, aligned=True):
-        """The listener's motion [B, 8 n, 56] for a speaker [B, T, 56] and mel [B, 4 T, 128], n = floor of (T - 32) / 8, in fours.
+        """The listener's motion [B, 8 n, 56] for a speaker [B, T, 56] and mel [B, 4 T, 128], n = (T - 32) / 8 in fours.
 
         `draw` picks codes [B] of probabilities [B, K]. The published loop takes the mel from column t on, not 4 t: that
         is `aligned=False`. The history is decoded and encoded again at every step, as published.

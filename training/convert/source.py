@@ -13,7 +13,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-CONTAINERS = {"dict", "list", "set", "frozenset", "tuple", "int", "float", "complex", "bool", "str", "bytes", "bytearray"}
+CONTAINERS = {
+    "dict",
+    "list",
+    "set",
+    "frozenset",
+    "tuple",
+    "int",
+    "float",
+    "complex",
+    "bool",
+    "str",
+    "bytes",
+    "bytearray",
+}
 ALLOWED = {
     "collections": {"OrderedDict", "defaultdict"},
     "builtins": CONTAINERS,
@@ -94,7 +107,8 @@ def read_checkpoint(path):
             with zipfile.ZipFile(path) as archive:
                 if not any(name.endswith("/data.pkl") for name in archive.namelist()):
                     raise ConvertError(
-                        f"{path} is a zip file without a PyTorch checkpoint in it", "Unpack it and give the .ckpt or .pth."
+                        f"{path} is a zip file without a PyTorch checkpoint in it",
+                        "Unpack it and give the .ckpt or .pth.",
                     )
         except zipfile.BadZipFile as cause:
             raise ConvertError(
@@ -175,7 +189,9 @@ class Source:
         self.rest.discard(name)
         tensor = self.state[name].detach().to(torch.float32)
         if not torch.isfinite(tensor).all():
-            raise ConvertError(f"{self.where}: {name} has values that are not finite", "The file is damaged: get it again.")
+            raise ConvertError(
+                f"{self.where}: {name} has values that are not finite", "The file is damaged: get it again."
+            )
         return tensor
 
     def drop(self, *starts):

@@ -60,7 +60,9 @@ BASE = {
 def sizes_of(source, prefix):
     """The sizes of the encoder in a checkpoint, read from its shapes."""
     convolutions = source.count(f"{prefix}feature_extractor.conv_layers.{{}}.conv.weight")
-    shapes = [source.shape(f"{prefix}feature_extractor.conv_layers.{i}.conv.weight") for i in range(max(1, convolutions))]
+    shapes = [
+        source.shape(f"{prefix}feature_extractor.conv_layers.{i}.conv.weight") for i in range(max(1, convolutions))
+    ]
     d = source.shape(f"{prefix}feature_projection.projection.weight")[0]
     _, group, kernel = source.shape(f"{prefix}{weight_norm_names(source, prefix)[1]}")
     return {

@@ -16,6 +16,7 @@ from convert import dim
 from convert.cli import main
 from convert.source import ConvertError, Source, descend, read_checkpoint
 from convert.target import read_converted, write_converted
+from convert_twins import one_thread  # noqa: F401
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -31,7 +32,12 @@ class Bomb:
 
 
 def test_nothing_in_a_checkpoint_is_run(tmp_path):
-    content = {"state_dict": {"a": torch.ones(2)}, "callback": Bomb(tmp_path / "ran"), "path": Path("x"), "n": np.float64(2)}
+    content = {
+        "state_dict": {"a": torch.ones(2)},
+        "callback": Bomb(tmp_path / "ran"),
+        "path": Path("x"),
+        "n": np.float64(2),
+    }
     for name, options in (("zip.ckpt", {}), ("old.ckpt", {"_use_new_zipfile_serialization": False})):
         torch.save(content, tmp_path / name, **options)
         back = read_checkpoint(tmp_path / name)
@@ -98,10 +104,20 @@ def test_tensors_that_do_not_fit(tmp_path):
 
 def test_whole_or_not_at_all(tmp_path, monkeypatch):
     out = tmp_path / "out" / "x.safetensors"
-    tensors = {"w": torch.arange(6.0).view(2, 3), "odd": torch.ones(1, 3), "huge": torch.full((2, 2), 1e6), "b": torch.ones(3)}
+    tensors = {
+        "w": torch.arange(6.0).view(2, 3),
+        "odd": torch.ones(1, 3),
+        "huge": torch.full((2, 2), 1e6),
+        "b": torch.ones(3),
+    }
     write_converted(out, "net", tensors, {"d": 3}, "source", "licence", ["no streaming"], half=True)
     arrays, metadata = load_safetensors(out)
-    assert [arrays[name].dtype for name in ("w", "odd", "huge", "b")] == [np.float16, np.float32, np.float32, np.float32]
+    assert [arrays[name].dtype for name in ("w", "odd", "huge", "b")] == [
+        np.float16,
+        np.float32,
+        np.float32,
+        np.float32,
+    ]
     assert (metadata["format"], metadata["version"], metadata["network"]) == ("duologue", "1", "net")
     assert metadata["limits"] == "no streaming" and metadata["licence"] == "licence"
     assert read_converted(out, "net")[0] == {"d": 3}

@@ -19,6 +19,7 @@ from convert_twins import exchanges, one_thread, randomise, sizes_match, source_
 SIZES = {"d": 32, "ff": 48, "layers": 1, "ids": 8, "out": 36}
 ENCODER = {**wav2vec2.BASE, "ff": 64, "conv": 16, "layers": 2}
 FRAMES = 65
+pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
 
 
 class TwinAttention(nn.Module):
@@ -261,6 +262,12 @@ def test_the_encoder_equals_the_twin(twin, tmp_path):
     assert (model.features(wave[0]) - resized).abs().max() < 1e-5
 
 
+def test_the_processor_by_hand():
+    # Mean 2, variance 2 / 3 (of the three, not of an estimate).
+    expected = torch.tensor([-1.0, 0.0, 1.0]) / (2 / 3) ** 0.5
+    assert torch.allclose(wav2vec2.normalise(torch.tensor([1.0, 2.0, 3.0])), expected, atol=1e-5)
+
+
 @torch.no_grad()
 def test_newer_names_of_the_weight_norm():
     encoder = randomise(TwinEncoder(ENCODER), 5)
@@ -305,13 +312,24 @@ def test_every_exchange_of_two_tensors_shows(twin, inputs):
 
 @torch.no_grad()
 def test_every_exchange_in_the_encoder_shows():
-    sizes = {**ENCODER, "d": 128, "heads": 2, "position_groups": 16, "position_kernel": 8, "layers": 1, "conv": 128, "ff": 128}
+    sizes = {
+        **ENCODER,
+        "d": 128,
+        "heads": 2,
+        "position_groups": 16,
+        "position_kernel": 8,
+        "layers": 1,
+        "conv": 128,
+        "ff": 128,
+    }
     twin = TwinEncoder({**sizes})
     twin.encoder.pos_conv_embed.conv.padding = (4,)
     randomise(twin, 3)
     wave = torch.randn(1, 4000, generator=torch.Generator().manual_seed(2))
     right = twin(wave)
-    content = {"state_dict": {f"a.{k}": v for k, v in twin.state_dict().items()} | {"denoiser.vertice_map.weight": wave}}
+    content = {
+        "state_dict": {f"a.{k}": v for k, v in twin.state_dict().items()} | {"denoiser.vertice_map.weight": wave}
+    }
 
     def run(content):
         model = wav2vec2.Wav2Vec2(sizes)

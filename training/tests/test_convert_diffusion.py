@@ -74,7 +74,10 @@ def test_eta_one_over_every_step_is_ancestral_ddpm():
         alpha = float(bars[step.t]) / prev
         mean = (x - (1 - alpha) / math.sqrt(1 - step.alpha_bar) * eps) / math.sqrt(alpha)
         ours = step.advance(x, step.x0(x, eps, "eps"), torch.tensor(0.0))
-        assert abs(float(ours - mean)) < 1e-9 and abs(step.sigma**2 - (1 - alpha) * (1 - prev) / (1 - step.alpha_bar)) < 1e-9
+        assert (
+            abs(float(ours - mean)) < 1e-9
+            and abs(step.sigma**2 - (1 - alpha) * (1 - prev) / (1 - step.alpha_bar)) < 1e-9
+        )
 
 
 def test_too_many_steps_are_refused():

@@ -173,7 +173,12 @@ class TwinPredictor(nn.Module):
 
 
 def content_of(twin):
-    return {"config": {}, "state_dict": {f"module.{k}": v for k, v in twin.state_dict().items()}, "optimizer": {}, "epoch": 3}
+    return {
+        "config": {},
+        "state_dict": {f"module.{k}": v for k, v in twin.state_dict().items()},
+        "optimizer": {},
+        "epoch": 3,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +217,11 @@ def listener(twins, scales, tmp_path_factory):
         torch.save(content_of(twin), folder / f"{name}.pth")
         np.savez(folder / f"{name}.npz", **scales)
     told = l2l.convert(
-        folder / "vq.pth", folder / "vq.npz", folder / "out.safetensors", folder / "predictor.pth", folder / "predictor.npz"
+        folder / "vq.pth",
+        folder / "vq.npz",
+        folder / "out.safetensors",
+        folder / "predictor.pth",
+        folder / "predictor.npz",
     )
     assert any("64 channels of a whole window" in line for line in told)
     return load_l2l(folder / "out.safetensors")

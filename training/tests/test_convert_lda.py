@@ -12,7 +12,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from convert import lda
-from convert.lda import Lda, load_lda, our_name, published, to_body
+from convert.lda import our_name, published
+from convert.lda_runner import Lda, load_lda, to_body
 from convert.source import ConvertError
 from convert_twins import exchanges, one_thread, randomise, sizes_match, swapped  # noqa: F401
 
@@ -217,6 +218,7 @@ def file(twin, tmp_path_factory):
     content, scalers = content_of(twin)
     torch.save(content, folder / "dance.ckpt")
     del sys.modules["gone_preprocessing"]
+    scalers = {name: argparse.Namespace(mean_=s.mean_, scale_=s.scale_) for name, s in scalers.items()}
     told = lda.convert(folder / "dance.ckpt", folder / "dance.safetensors")
     return load_lda(folder / "dance.safetensors"), content, scalers, told
 
@@ -241,6 +243,16 @@ def test_one_pass_equals_the_twin(twin, inputs, file):
 
 
 @torch.no_grad()
+def test_without_settings_the_published_ones_hold(twin, inputs, file, tmp_path):
+    content = {**file[1], "hyper_parameters": {"Data": {"scalers": file[2]}}}
+    torch.save(content, tmp_path / "bare.ckpt")
+    lda.convert(tmp_path / "bare.ckpt", tmp_path / "out.safetensors")
+    model = load_lda(tmp_path / "out.safetensors")
+    assert model.config == file[0].config
+    assert (model(*inputs) - twin(*inputs)).abs().max() < 1e-5
+
+
+@torch.no_grad()
 def test_scalers_come_without_their_library(file):
     model, _, scalers, _ = file
     assert np.allclose(model.mean, scalers["out_scaler"].mean_) and np.allclose(model.std, scalers["out_scaler"].scale_)
@@ -261,7 +273,9 @@ def test_the_sampler_equals_ancestral_ddpm(twin, inputs, file):
         x = (x - float(beta[n] / (1 - bar[n]).sqrt()) * eps) / float(alpha[n].sqrt())
         if n:
             x = x + float(((1 - bar[n - 1]) / (1 - bar[n]) * beta[n]).sqrt()) * noise[150 - n]
-    expected = x * torch.tensor(scalers["out_scaler"].scale_).float() + torch.tensor(scalers["out_scaler"].mean_).float()
+    expected = (
+        x * torch.tensor(scalers["out_scaler"].scale_).float() + torch.tensor(scalers["out_scaler"].mean_).float()
+    )
     raw = cond * model.cond_std + model.cond_mean
     assert (model.sample(raw, noise) - expected).abs().max() < 1e-4 * expected.abs().max()
     assert torch.isfinite(model.sample(raw, noise, steps=6, eta=0.0)).all()
@@ -271,7 +285,9 @@ def test_the_sampler_equals_ancestral_ddpm(twin, inputs, file):
 def test_every_exchange_of_two_tensors_shows(twin, inputs, file, monkeypatch):
     content, right = file[1], twin(*inputs)
     written = {}
-    monkeypatch.setattr(lda, "write_converted", lambda out, network, tensors, config, *_: written.update(t=tensors, c=config))
+    monkeypatch.setattr(
+        lda, "write_converted", lambda out, network, tensors, config, *_: written.update(t=tensors, c=config)
+    )
 
     def run(changed):
         monkeypatch.setattr("convert.source.read_checkpoint", lambda _: changed)
@@ -298,7 +314,7 @@ def test_every_exchange_of_two_tensors_shows(twin, inputs, file, monkeypatch):
 def test_without_scalers_it_is_refused(twin, tmp_path):
     content, _ = content_of(twin)
     torch.save({"state_dict": content["state_dict"]}, tmp_path / "bare.ckpt")
-    with pytest.raises(ConvertError, match="out_scaler holds nothing, expected a mean and a scale of 61"):
+    with pytest.raises(ConvertError, match="out_scaler holds nothing, expected mean and scale of 61"):
         lda.convert(tmp_path / "bare.ckpt", tmp_path / "out.safetensors")
     content["hyper_parameters"]["Diffusion"]["args"]["tisa"]["use_preln"] = True
     torch.save(content, tmp_path / "other.ckpt")
