@@ -34,7 +34,7 @@ PREDICTOR_BASE = {
 LICENCE = "Learning2Listen's weights carry no licence: all rights reserved; convert for your own use, do not pass on"
 LIMITS = (
     "The streaming engine cannot run this file: the VQ-VAE works on whole windows of 32 frames, the predictor on 40, "
-    "and each of its codes stands for 64 channels of a whole window, not for a moment, so no code can be emitted alone.",
+    "and each of its codes stands for 64 channels of a whole window, not for a moment, so none can be emitted alone.",
     "The output is 50 FLAME expressions, head and jaw of one person, not ARKit weights; the speaker's face and a mel "
     "spectrogram of 120 columns a second go in.",
     "listener_past_transformer was left out: the published code never reaches it.",

@@ -26,7 +26,7 @@ CASES = [
 
 
 def table():
-    """The cases as the engine's test reads them; `python tests/test_convert_diffusion.py` writes the file."""
+    """The cases as the engine's test reads them; `PYTHONPATH=. python tests/test_convert_diffusion.py` writes it."""
     rows = [
         {
             "schedule": schedule,
