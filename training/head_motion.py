@@ -54,7 +54,8 @@ def poses(random: np.random.Generator, frames: int, changes: list[tuple[float, f
     return out
 
 
-def _add_nod(out: np.ndarray, random: np.random.Generator, start: float, size: float, cycles: int) -> None:
+def add_nod(out: np.ndarray, random: np.random.Generator, start: float, size: float, cycles: int) -> None:
+    """Add a nod of `cycles` to a head's course [n, 3]: down first by `size` rad, each cycle smaller."""
     rate = random.uniform(*FIGURES["nod Hz"][0]) if cycles > 1 else random.uniform(1.8, 2.6)
     rate = np.clip(rate, 1.8, 3.4 if size > 7 * DEGREE else 3.7)
     k = np.arange(max(int(start * RATE_HZ), 0), min(int((start + cycles / rate) * RATE_HZ) + 2, len(out)))
@@ -174,14 +175,14 @@ def head_motion(
                 continue
             cycles = int(random.choice([1, 2, 3], p=FIGURES["nod cycles"][0]))
             size = shortest + (longest - shortest) * random.beta(1.6, 3.0)
-            _add_nod(out, random, at, size * DEGREE, cycles)
+            add_nod(out, random, at, size * DEGREE, cycles)
     for start, end in own.phrases:
         k = min(int(start * RATE_HZ), n - 1)
         if random.random() < (0.08 if emotion[k] == 6 else 0.025) and end - start > 0.8:
             _add_shake(out, random, start + 0.1, random.uniform(*FIGURES["shake degrees"][0]) * DEGREE)
         elif random.random() < 0.10 and end - start < 1.2:
             # "Yes", "right": a short phrase of one's own goes with a nod.
-            _add_nod(out, random, start, random.uniform(4, 9) * DEGREE, int(random.integers(1, 3)))
+            add_nod(out, random, start, random.uniform(4, 9) * DEGREE, int(random.integers(1, 3)))
 
     mood = np.array([[0, 0, 0], [-2.5, 0, 0], [1.5, 0, 0], [-0.5, 0, 1.5], [2.5, 0, 1.5], [-1.8, 0, 0], [3.0, 0, 0]])
     out += gaussian_filter1d(mood[emotion] * DEGREE, 14, axis=0)

@@ -5,7 +5,7 @@ import pytest
 
 import body_skeleton as skeleton
 from corpus_body import Bodies, animate, placement
-from head_motion import DEGREE, _add_nod
+from head_motion import DEGREE, add_nod
 from locomotion import RATE_HZ, minimum_jerk
 from measure_body import fast_share, kinematics, slide_cm_s, wrist_speed
 from phones import PHONE_ID
@@ -168,7 +168,7 @@ def test_the_two_differ_and_hands_do_not_mirror(scenes):
 def test_nods_go_down_first():
     for seed in range(8):
         out = np.zeros((120, 3))
-        _add_nod(out, np.random.default_rng(seed), 1.0, 10 * DEGREE, 2)
+        add_nod(out, np.random.default_rng(seed), 1.0, 10 * DEGREE, 2)
         down = out[:, 0]
         assert down.min() >= 0 and 5 * DEGREE < down.max() <= 10 * DEGREE
         tops = np.sum((down[1:-1] > down[:-2]) & (down[1:-1] >= down[2:]))
