@@ -10,7 +10,7 @@ export type Placement = {
 const FIELD_OF_VIEW_DEG = 30;
 const SHOULDERS_M = 0.58;
 const OVER_HEAD_M = 0.23;
-const OVER_HIPS_M = 0.1;
+const OVER_HIPS_M = 0;
 
 /** The placement for a picture of this width over height: on an upright phone they stand closer, seen a bit aslant. */
 export function placementFor(aspect: number): Placement {

@@ -35,7 +35,12 @@ export type Surroundings = GazeView & {
   readonly partnerActivity: number;
   /** True while the network's motion is being shown. */
   readonly moving: boolean;
+  /** Where the networks have the head against the chest, and how much of it is theirs: 0 none … 1 all. */
+  readonly head?: Readonly<HeadTurn> & { readonly share: number };
 };
+
+/** A turn of the head against the chest: yaw to the person's left, pitch up, roll to the person's left. */
+export type HeadTurn = { yawRad: number; pitchRad: number; rollRad: number };
 
 const DEGREE = Math.PI / 180;
 /** Figures of human conversation (reference figures with spread; see each source). */
@@ -230,6 +235,13 @@ export class Life {
       this.#gaze.headPitchRad + 1.2 * wander(12, 0.2) - 7.5 * DEGREE * this.#emphasis + this.#nod();
     pose.headRollRad =
       this.#tiltRad + 1.1 * wander(13, 0.13) + 0.06 * this.#emphasis * drift(this.#seed + 14, time, 0.3);
+    const { head } = around;
+    if (head) {
+      // The networks' heads nod, tilt and stress by themselves.
+      pose.headYawRad += head.share * (head.yawRad - pose.headYawRad);
+      pose.headPitchRad += head.share * (head.pitchRad - pose.headPitchRad);
+      pose.headRollRad += head.share * (head.rollRad - pose.headRollRad);
+    }
     // The eyes make good what the head adds, as the vestibulo-ocular reflex does.
     pose.eyeYawRad = this.#gaze.eyeYawRad(pose.headYawRad);
     pose.eyePitchRad = this.#gaze.eyePitchRad(pose.headPitchRad);

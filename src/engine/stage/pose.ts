@@ -14,12 +14,14 @@ const CURL_RAD = [0.22, 0.34, 0.2] as const;
 
 /**
  * The standing idle pose of a character, arms down and hands relaxed, with {@link LifePose} on top. Sets normalised
- * humanoid bones only; a bone the character lacks is left out.
+ * humanoid bones only, all anew each time; a bone the character lacks is left out.
  */
 export class Pose {
   readonly #character: Character;
   readonly #bones = new Map<VRMHumanBoneName, Object3D>();
   readonly #rest = new Map<VRMHumanBoneName, Turn>();
+  /** Bones that {@link apply} leaves at rest. */
+  readonly #still: VRMHumanBoneName[] = [];
   readonly #hips: Object3D | undefined;
   readonly #hipsRest: Vector3 | undefined;
   readonly #flip: number;
@@ -35,7 +37,7 @@ export class Pose {
       if (!bone) continue;
       this.#bones.set(name, bone);
       this.#rest.set(name, turn);
-      this.#turn(name, 0, 0, 0);
+      if (!LIVING.has(name)) this.#still.push(name);
     }
   }
 
@@ -43,7 +45,10 @@ export class Pose {
   apply(life: LifePose): void {
     const height = Math.max(0.3, this.#character.hipHeightM);
     const { breath } = life;
+    // Others may have moved them since.
+    for (const name of this.#still) this.#turn(name, 0, 0, 0);
     if (this.#hips && this.#hipsRest) {
+      this.#hips.position.y = this.#hipsRest.y;
       this.#hips.position.x = this.#hipsRest.x + life.hipShiftM * this.#flip;
       this.#hips.position.z = this.#hipsRest.z + life.hipForwardM * this.#flip;
     }
@@ -99,9 +104,30 @@ export class Pose {
   }
 }
 
+/** Bones that move while a person merely stands. */
+const LIVING: ReadonlySet<VRMHumanBoneName> = new Set([
+  'spine',
+  'chest',
+  'upperChest',
+  'neck',
+  'head',
+  ...(['left', 'right'] as const).flatMap(
+    (side) =>
+      [
+        `${side}UpperLeg`,
+        `${side}Foot`,
+        `${side}Shoulder`,
+        `${side}UpperArm`,
+        `${side}LowerArm`,
+        `${side}Hand`,
+      ] as const,
+  ),
+]);
+
 /** Turns out of the T-pose of a person at ease, left and right not quite the same. */
 function restTurns(random: () => number): [VRMHumanBoneName, Turn][] {
   const turns: [VRMHumanBoneName, Turn][] = [
+    ['hips', { x: 0, y: 0, z: 0 }],
     ['spine', { x: 0.02, y: 0, z: 0 }],
     ['chest', { x: 0.02, y: 0, z: 0 }],
     ['upperChest', { x: 0.01, y: 0, z: 0 }],

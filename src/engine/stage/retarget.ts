@@ -1,6 +1,6 @@
 import type { VRM } from '@pixiv/three-vrm';
 import { MathUtils, type Mesh, type Object3D } from 'three';
-import { ARKIT_51, type ArkitChannel, FACE_CHANNELS } from '../motion.ts';
+import { ARKIT_51, type ArkitChannel, BEHAVIOUR_FACE, FACE_CHANNELS } from '../motion.ts';
 
 /** How a character's face can be driven, best first: ARKit shapes by name, VRM vowels and blinks, a jaw bone, not at all. */
 export type FaceRoute = 'arkit' | 'vowels' | 'jaw' | 'none';
@@ -64,6 +64,14 @@ export function vowelsInto(target: Float32Array, face: Float32Array, offset = 0)
   if (sum > 1) for (let i = 0; i < 5; i++) target[i]! /= sum;
   target[5] = clamp01(w('eyeBlinkLeft'));
   target[6] = clamp01(w('eyeBlinkRight'));
+}
+
+const EXPRESSION = BEHAVIOUR_FACE.filter((name) => !name.startsWith('eyeBlink')).map((name) => CHANNEL[name]);
+
+/** Scales the expression of the face at `face[offset…]` by `intensity` (0…1): brows, cheeks, smile; not lips and blinks. */
+export function calmExpression(face: Float32Array, offset: number, intensity: number): void {
+  if (intensity >= 1) return;
+  for (const channel of EXPRESSION) face[offset + channel]! *= intensity;
 }
 
 type Shape = { readonly mesh: Mesh; readonly index: number };

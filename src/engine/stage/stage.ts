@@ -8,15 +8,19 @@ import {
   WebGLRenderer,
 } from 'three';
 import { EngineError } from '../../errors.ts';
-import { FACE_CHANNELS, PERSONS } from '../motion.ts';
-import { FRAME_NUMBERS, type Timeline } from '../timeline.ts';
+import { type PlacedRoot, type PlacementPreset, placementOf } from '../body/placement.ts';
+import { BODY_AT } from '../body/skeleton.ts';
+import { BODY_NUMBERS, FACE_CHANNELS, PERSONS } from '../motion.ts';
+import { BODY_OFFSET, BODY_PRESENCE, FRAME_NUMBERS, type Timeline } from '../timeline.ts';
 import { type Backdrop, makeBackdrop } from './backdrop.ts';
 import type { Character } from './character.ts';
 import { frameInto, placementFor } from './framing.ts';
-import type { Direction } from './gaze.ts';
-import { Life, type Surroundings } from './life.ts';
+import { type Direction, FACING } from './gaze.ts';
+import { type HeadTurn, Life, type Surroundings } from './life.ts';
 import { Pace } from './pace.ts';
 import { Pose } from './pose.ts';
+import { FULL, type Intensity, Puppet } from './puppet.ts';
+import { calmExpression } from './retarget.ts';
 
 /** What a stage is made from. */
 export type StageOptions = {
@@ -25,6 +29,10 @@ export type StageOptions = {
   /** Person 0 stands on the left, person 1 on the right; the stage disposes of them. */
   readonly characters: readonly [Character, Character];
   readonly timeline: Timeline;
+  /** How the two began to stand in the motion, default vis-à-vis. */
+  readonly placement?: PlacementPreset;
+  /** How much of the motion is shown, default all. */
+  readonly intensity?: Intensity;
   /** The same seed gives the same procedural life. */
   readonly seed?: number;
   /** Upper bound of drawn pixels per CSS pixel, default 2. */
@@ -34,16 +42,22 @@ export type StageOptions = {
 };
 
 type Person = {
+  readonly index: 0 | 1;
   readonly character: Character;
   readonly life: Life;
   readonly pose: Pose;
+  readonly puppet: Puppet;
   readonly offset: number;
+  readonly bodyOffset: number;
   readonly chest: Object3D;
   readonly eye: Vector3;
   readonly around: { -readonly [K in keyof Surroundings]: Surroundings[K] };
+  readonly head: HeadTurn & { share: number };
 };
 
 const LONGEST_STEP_S = 0.25;
+/** Bodies change between the networks' motion and procedural life within this time. */
+const BODY_EASE_S = 0.9;
 // As on a theatre stage: looking a forearm's length before the partner keeps both faces open to the viewer.
 const CHEAT_M = 0.32;
 const quaternion = new Quaternion();
@@ -65,6 +79,10 @@ export class Stage {
   readonly #sizes: ResizeObserver;
   readonly #ownsCanvas: boolean;
   readonly #onLost: ((error: EngineError) => void) | undefined;
+  readonly #home: readonly [PlacedRoot, PlacedRoot];
+  /** How much of the networks' motion the persons show; may be set at any time. */
+  intensity: Intensity;
+  #bodyShare = 0;
   #lastS = Number.NaN;
   readonly #pace: Pace;
   #drawnScale = 1;
@@ -73,8 +91,19 @@ export class Stage {
   #disposed = false;
 
   /** Throws `unsupported` where the browser has no WebGL 2. */
-  constructor({ container, characters, timeline, seed = 1, maxPixelRatio = 2, onLost }: StageOptions) {
+  constructor({
+    container,
+    characters,
+    timeline,
+    placement = 'vis-a-vis',
+    intensity = FULL,
+    seed = 1,
+    maxPixelRatio = 2,
+    onLost,
+  }: StageOptions) {
     this.timeline = timeline;
+    this.intensity = intensity;
+    this.#home = placementOf(placement);
     this.characters = characters;
     this.#maxPixelRatio = maxPixelRatio;
     this.#onLost = onLost;
@@ -109,13 +138,15 @@ export class Stage {
     this.renderer.setSize(width, height, false);
     const aspect = width / height;
     const placement = placementFor(aspect);
+    // Who stands open to the viewer already needs no cheating.
+    const openRad = Math.max(placement.openRad, Math.PI / 2 - this.#home[0].yaw);
     this.#persons.forEach(({ character: { vrm } }, person) => {
       const side = person === 0 ? -1 : 1;
       const x = (side * placement.separationM) / 2;
       vrm.scene.position.set(x, 0, 0);
       // VRM 0.x models were turned once already when they were loaded.
       vrm.scene.rotation.y =
-        (this.characters[person]!.facesMinusZ ? Math.PI : 0) - side * (Math.PI / 2 - placement.openRad);
+        (this.characters[person]!.facesMinusZ ? Math.PI : 0) - side * (Math.PI / 2 - openRad);
       vrm.springBoneManager?.reset();
       this.#backdrop.place(person, x, 0.02);
     });
@@ -136,12 +167,20 @@ export class Stage {
     this.#lastS = nowS;
     const look = this.timeline.sampleInto(this.#pose, atSample);
     const [a, b] = this.#persons;
-    this.#sense(a, b, look.presence > 0.5);
-    this.#sense(b, a, look.presence > 0.5);
-    for (const { life, pose, character, offset, around } of this.#persons) {
+    const wanted = this.#pose[BODY_PRESENCE]!;
+    const most = deltaS / BODY_EASE_S;
+    this.#bodyShare += Math.min(most, Math.max(-most, wanted - this.#bodyShare));
+    const share = this.#bodyShare * this.#bodyShare * (3 - 2 * this.#bodyShare);
+    this.#sense(a, b, look.presence > 0.5, share);
+    this.#sense(b, a, look.presence > 0.5, share);
+    for (const { index, life, pose, puppet, character, offset, bodyOffset, around } of this.#persons) {
+      calmExpression(this.#pose, offset, this.intensity.face);
       life.update(deltaS, this.#pose, offset, around);
-      const { eyeYawRad, eyePitchRad, eyeVergenceRad } = life.pose;
+      const { eyeYawRad, eyePitchRad, eyeVergenceRad, breath } = life.pose;
       pose.apply(life.pose);
+      if (share > 0) puppet.apply(this.#pose, bodyOffset, this.#home[index]!, share, breath, this.intensity);
+      const hips = character.bone('hips');
+      if (hips) this.#backdrop.place(index, hips.getWorldPosition(vector).x, vector.z + 0.02);
       character.face.look(this.#pose, offset, eyeYawRad, eyePitchRad, eyeVergenceRad);
       character.update(deltaS, this.#pose, offset);
     }
@@ -192,8 +231,8 @@ export class Stage {
     return true;
   }
 
-  #sense(self: Person, other: Person, moving: boolean) {
-    const { around, character, chest, eye } = self;
+  #sense(self: Person, other: Person, moving: boolean, share: number) {
+    const { around, head, bodyOffset, character, chest, eye } = self;
     eyeInto(eye, character);
     chest.getWorldQuaternion(quaternion).invert();
     const flip = character.facesMinusZ ? -1 : 1;
@@ -209,6 +248,12 @@ export class Stage {
     );
     around.partnerActivity = other.life.activity;
     around.moving = moving;
+    const turn = bodyOffset + BODY_AT.head;
+    const much = this.intensity.head;
+    head.share = share;
+    head.pitchRad = FACING.pitch * around.partner.pitchRad - much * this.#pose[turn]!;
+    head.yawRad = FACING.yaw * around.partner.yawRad + much * this.#pose[turn + 1]!;
+    head.rollRad = -much * this.#pose[turn + 2]!;
   }
 
   readonly #contextLost = (event: Event) => {
@@ -253,11 +298,17 @@ function makeRenderer(canvas: HTMLCanvasElement, antialias: boolean): WebGLRende
   }
 }
 
-function makePerson(character: Character, person: number, seed: number): Person {
+function makePerson(character: Character, person: 0 | 1, seed: number): Person {
   const chest =
     character.bone('upperChest') ?? character.bone('chest') ?? character.bone('spine') ?? character.vrm.scene;
+  const head = { share: 0, yawRad: 0, pitchRad: 0, rollRad: 0 };
   return {
+    index: person,
     character,
+    // Before anything moves the bones: it measures them.
+    puppet: new Puppet(character),
+    head,
+    bodyOffset: BODY_OFFSET + person * BODY_NUMBERS,
     // Far apart, because the octaves of noise use neighbouring seeds.
     life: new Life(seed * PERSONS * 7919 + person * 7919),
     pose: new Pose(character, seed * PERSONS + person),
@@ -270,6 +321,7 @@ function makePerson(character: Character, person: number, seed: number): Person 
       partnerDistanceM: 1,
       partnerActivity: 0,
       moving: false,
+      head,
     },
   };
 }

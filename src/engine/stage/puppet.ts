@@ -1,0 +1,262 @@
+import type { VRMHumanBoneName } from '@pixiv/three-vrm';
+import { type Object3D, Quaternion, Vector3 } from 'three';
+import { ARMS, reachInto } from '../body/arm.ts';
+import { FINGER_JOINTS, fingersInto } from '../body/hands.ts';
+import { LEGS, legLength, sinkFor, solveLegInto } from '../body/leg.ts';
+import type { PlacedRoot } from '../body/placement.ts';
+import { REST_UPPER } from '../body/rest.ts';
+import { multiplyInto, quaternionInto, rotateInto, yawInto } from '../body/rotation.ts';
+import { ANKLE_M, BODY_AT, EXP_AT, Figure, JOINT, JOINTS, OFFSETS_M, PARENTS } from '../body/skeleton.ts';
+import { BODY_NUMBERS } from '../motion.ts';
+import type { Character } from './character.ts';
+
+/** How much of the networks' motion a person shows, by part: 0 at rest … 1 all. */
+export type Intensity = {
+  readonly face: number;
+  readonly head: number;
+  readonly hands: number;
+  readonly body: number;
+};
+
+/** Everything as the networks have it. */
+export const FULL: Intensity = { face: 1, head: 1, hands: 1, body: 1 };
+/** For those whom much motion distracts. */
+export const CALM: Intensity = { face: 0.9, head: 0.6, hands: 0.55, body: 0.6 };
+
+/** The reference person's hip joints stand so far under its hips, its shoulders so far to the side and over the chest. */
+const HIP_JOINT_M = -OFFSETS_M[3 * JOINT.leftUpperLeg + 1];
+const SHOULDER_M = OFFSETS_M[3 * JOINT.leftShoulder] + OFFSETS_M[3 * JOINT.leftUpperArm];
+const SHOULDER_UP_M = OFFSETS_M[3 * JOINT.leftShoulder + 1];
+const ARM_M = OFFSETS_M[3 * JOINT.leftLowerArm] + OFFSETS_M[3 * JOINT.leftHand];
+const LEG_M = -OFFSETS_M[3 * JOINT.leftLowerLeg + 1] - OFFSETS_M[3 * JOINT.leftFoot + 1];
+
+/** Half the width and depth of a torso with the thickness of a hand, in units of half the distance of the shoulders. */
+const TORSO_WIDE = 1.12;
+const TORSO_DEEP = 1.0;
+
+/** What a breath adds (rad at full lungs): exp-map numbers by joint, against the arms' rising with the shoulders. */
+const BREATH: readonly (readonly [number, number, number])[] = [
+  [JOINT.chest, 0, -0.014],
+  [JOINT.upperChest, 0, -0.01],
+  [JOINT.leftShoulder, 2, 0.028],
+  [JOINT.rightShoulder, 2, -0.028],
+  [JOINT.leftUpperArm, 2, -0.028],
+  [JOINT.rightUpperArm, 2, 0.028],
+];
+
+const turn = new Float64Array(4);
+const back = new Float64Array(4);
+const feet = new Float64Array(2 * 3);
+const feetTurns = new Float64Array(2 * 4);
+const wrist = new Float64Array(3);
+const quaternion = new Quaternion();
+const position = new Vector3();
+
+/**
+ * Moves the bones of a character as the networks' body frames say: its own proportions, its feet where the reference
+ * person's are, its hands where they mean to be. Sets hips, legs, spine, arms and fingers; head and neck are left to
+ * others. Allocates nothing per frame.
+ */
+export class Puppet {
+  readonly #bones: readonly (Object3D | null)[];
+  readonly #fingers: readonly (Object3D | null)[];
+  readonly #flip: number;
+  readonly #reference = new Figure();
+  readonly #figure: Figure;
+  readonly #meant = new Float64Array(BODY_NUMBERS);
+  readonly #own = new Float64Array(BODY_NUMBERS);
+  readonly #curls = new Float64Array(3 * FINGER_JOINTS.length);
+  readonly #rotations = new Float64Array(4 * JOINTS.length);
+  readonly #hips = new Vector3();
+  readonly #ankleM: number;
+  readonly #legScale: number;
+  readonly #armScale: number;
+
+  /** Measures a character whose hips stand where the file has them. */
+  constructor(character: Character) {
+    const bone = (name: string) => character.bone(name as VRMHumanBoneName);
+    this.#flip = character.facesMinusZ ? -1 : 1;
+    this.#bones = JOINTS.map(bone);
+    this.#fingers = ['left', 'right'].flatMap((side) => FINGER_JOINTS.map((name) => bone(`${side}${name}`)));
+    const places = JOINTS.map((name) => this.#placeOf(bone(name)));
+    const offsets = new Float64Array(3 * JOINTS.length);
+    for (let j = 0; j < JOINTS.length; j++) {
+      // A joint the character lacks stands on its parent.
+      places[j] ??= places[PARENTS[j]] ?? new Vector3();
+      const from = places[PARENTS[j]];
+      places[j]!.toArray(offsets, 3 * j);
+      if (from) for (let i = 0; i < 3; i++) offsets[3 * j + i] -= from.getComponent(i);
+    }
+    this.#figure = new Figure(offsets);
+    this.#hips.copy(places[0]!);
+    this.#ankleM = places[JOINT.leftFoot]!.y;
+    this.#legScale = legLength(this.#figure, 0) / LEG_M;
+    const arm = places[JOINT.leftHand]!.x - places[JOINT.leftUpperArm]!.x;
+    this.#armScale = (arm + places[JOINT.leftUpperArm]!.x) / (ARM_M + SHOULDER_M);
+  }
+
+  /** Heights and steps of this character, in units of the reference person's. */
+  get scale(): number {
+    return this.#legScale;
+  }
+
+  /**
+   * Brings the bones to the body at `bodies[at…]`, or a `share` (0…1) of the way from where they are. `home` is where
+   * the person began, `breath` the fullness of the lungs.
+   */
+  apply(
+    bodies: Float32Array,
+    at: number,
+    home: Readonly<PlacedRoot>,
+    share: number,
+    breath: number,
+    intensity: Intensity,
+  ): void {
+    this.#intend(bodies, at, home, breath, intensity);
+    this.#reference.pose(this.#meant, 0);
+    this.#stand();
+    this.#reach(0);
+    this.#reach(1);
+    this.#write(share);
+  }
+
+  /** The frame as it is meant for this person: seen from where it began, scaled down by intensity, breathing. */
+  #intend(
+    bodies: Float32Array,
+    at: number,
+    home: Readonly<PlacedRoot>,
+    breath: number,
+    { hands, body }: Intensity,
+  ) {
+    const meant = this.#meant;
+    for (let i = 0; i < BODY_NUMBERS; i++) meant[i] = bodies[at + i];
+    const x = meant[0] - home.x;
+    const z = meant[2] - home.z;
+    meant[0] = x * Math.cos(home.yaw) - z * Math.sin(home.yaw);
+    meant[2] = x * Math.sin(home.yaw) + z * Math.cos(home.yaw);
+    meant[3] -= home.yaw;
+    const spine = BODY_AT.upper + 9;
+    for (let i = BODY_AT.upper; i < BODY_AT.head; i++) {
+      const rest = REST_UPPER[i - BODY_AT.upper];
+      meant[i] = rest + (meant[i] - rest) * (i < spine ? body : hands);
+    }
+    for (const [joint, axis, rad] of BREATH) meant[EXP_AT[joint] + axis] += rad * breath;
+  }
+
+  /** Hips, legs and feet: the feet stand where the reference person's do, scaled, and the hips as high as legs reach. */
+  #stand() {
+    const own = this.#own;
+    const { positions, rotations } = this.#reference;
+    own.set(this.#meant);
+    own[0] = this.#hips.x + this.#legScale * own[0];
+    own[2] = this.#hips.z + this.#legScale * own[2];
+    const hipJoint = this.#figure.offsets[3 * JOINT.leftUpperLeg + 1];
+    own[1] = this.#ankleM - hipJoint + this.#legScale * (own[1] - HIP_JOINT_M - ANKLE_M);
+    this.#figure.pose(own, 0);
+    let sink = Number.NEGATIVE_INFINITY;
+    for (let leg = 0; leg < 2; leg++) {
+      const foot = LEGS[leg].foot;
+      feet[3 * leg] = this.#hips.x + this.#legScale * positions[3 * foot];
+      feet[3 * leg + 1] = this.#ankleM + this.#legScale * (positions[3 * foot + 1] - ANKLE_M);
+      feet[3 * leg + 2] = this.#hips.z + this.#legScale * positions[3 * foot + 2];
+      for (let i = 0; i < 4; i++) feetTurns[4 * leg + i] = rotations[4 * foot + i];
+      sink = Math.max(sink, sinkFor(this.#figure, leg, feet, 3 * leg));
+    }
+    sink = Math.max(0, sink);
+    for (let leg = 0; leg < 2; leg++)
+      solveLegInto(own, 0, this.#figure, leg, sink, feet, 3 * leg, feetTurns, 4 * leg);
+    own[1] -= sink;
+    for (let j = 0; j < JOINTS.length; j++) this.#figure.positions[3 * j + 1] -= sink;
+  }
+
+  /** A wrist goes where the reference person's is, against the chest; not into the torso. */
+  #reach(arm: number) {
+    const chest = JOINT.upperChest;
+    const { positions, rotations } = this.#reference;
+    const { upper, hand } = ARMS[arm];
+    for (let i = 0; i < 3; i++) wrist[i] = positions[3 * hand + i] - positions[3 * chest + i];
+    for (let i = 0; i < 3; i++) back[i] = -rotations[4 * chest + i];
+    back[3] = rotations[4 * chest + 3];
+    rotateInto(wrist, 0, back, 0, wrist, 0);
+    const { offsets } = this.#figure;
+    const shoulder = 3 * ARMS[arm].shoulder;
+    const shoulderUp = offsets[shoulder + 1] + offsets[3 * upper + 1];
+    const wide = Math.abs(offsets[shoulder] + offsets[3 * upper]);
+    wrist[0] *= this.#armScale;
+    wrist[1] = shoulderUp + this.#armScale * (wrist[1] - SHOULDER_UP_M);
+    wrist[2] *= this.#armScale;
+    pushOut(wrist, TORSO_WIDE * wide, TORSO_DEEP * wide);
+    rotateInto(wrist, 0, this.#figure.rotations, 4 * chest, wrist, 0);
+    for (let i = 0; i < 3; i++) wrist[i] += this.#figure.positions[3 * chest + i];
+    reachInto(this.#own, 0, this.#figure, arm, wrist);
+  }
+
+  #write(share: number) {
+    const own = this.#own;
+    const rotations = this.#rotations;
+    for (let j = 0; j < JOINTS.length; j++)
+      if (EXP_AT[j] >= 0) quaternionInto(rotations, 4 * j, own, EXP_AT[j]);
+    yawInto(turn, 0, own[3]);
+    multiplyInto(rotations, 0, turn, 0, rotations, 0);
+    this.#fold();
+    const hips = this.#bones[0];
+    if (hips) {
+      position.set(own[0] * this.#flip, own[1], own[2] * this.#flip);
+      hips.position.lerp(position, share);
+    }
+    for (let j = 0; j < JOINTS.length; j++)
+      if (EXP_AT[j] >= 0) this.#turn(this.#bones[j], rotations, 4 * j, share);
+    for (let side = 0; side < 2; side++) {
+      const at = side === 0 ? BODY_AT.leftHand : BODY_AT.rightHand;
+      fingersInto(this.#curls, own, at, side === 0 ? 1 : -1);
+      for (let f = 0; f < FINGER_JOINTS.length; f++) {
+        quaternionInto(turn, 0, this.#curls, 3 * f);
+        this.#turn(this.#fingers[side * FINGER_JOINTS.length + f], turn, 0, share);
+      }
+    }
+  }
+
+  /** What a missing bone would do, its neighbour does: a chest its parent, a shoulder its arm. */
+  #fold() {
+    const rotations = this.#rotations;
+    const into = (from: number, to: number, after: boolean) => {
+      if (this.#bones[from]) return;
+      const [a, b] = after ? [to, from] : [from, to];
+      multiplyInto(rotations, 4 * to, rotations, 4 * a, rotations, 4 * b);
+    };
+    into(JOINT.upperChest, this.#bones[JOINT.chest] ? JOINT.chest : JOINT.spine, true);
+    into(JOINT.chest, JOINT.spine, true);
+    into(JOINT.leftShoulder, JOINT.leftUpperArm, false);
+    into(JOINT.rightShoulder, JOINT.rightUpperArm, false);
+  }
+
+  #turn(bone: Object3D | null | undefined, from: Float64Array, at: number, share: number) {
+    if (!bone) return;
+    quaternion.set(from[at] * this.#flip, from[at + 1], from[at + 2] * this.#flip, from[at + 3]);
+    if (share >= 1) bone.quaternion.copy(quaternion);
+    else bone.quaternion.slerp(quaternion, share);
+  }
+
+  /** Where a normalised bone stands in the T-pose, for a body that faces +Z. */
+  #placeOf(bone: Object3D | null): Vector3 | undefined {
+    if (!bone) return undefined;
+    const place = new Vector3();
+    const hips = this.#bones[0];
+    for (let at: Object3D | null = bone; at; at = at === hips ? null : at.parent) place.add(at.position);
+    place.x *= this.#flip;
+    place.z *= this.#flip;
+    return place;
+  }
+}
+
+/** Moves a point before the chest (m, in its frame) out of the torso, an upright ellipse; only as far as needed. */
+function pushOut(point: Float64Array, wide: number, deep: number) {
+  const [x, y, z] = point;
+  if (Math.abs(x) >= wide) return;
+  const front = deep * Math.sqrt(1 - (x / wide) ** 2);
+  // Not hands at the hips, on the shoulders or behind the back.
+  const share = ramp((y + 0.45) / 0.08) * ramp((0.2 - y) / 0.08) * ramp((z + 0.08) / 0.08);
+  point[2] += share * Math.max(0, front - z);
+}
+
+const ramp = (x: number) => Math.min(1, Math.max(0, x));
