@@ -118,7 +118,7 @@ class CodeDecoder(Stack):
         nn.init.normal_(self.token_emb.weight, std=0.3)
 
     def embed(self, codes: Tensor) -> Tensor:
-        """Sum [..., rows, T, d] of the embeddings of previous codes [..., rows, T, G]; rows alternate listener, speaker."""
+        """Sum [..., rows, T, d] of the embeddings of previous codes [..., rows, T, G]; every second row is a speaker's."""
         half = self.groups * self.codes
         role = torch.arange(codes.shape[-3], device=codes.device)[:, None, None] % 2
         group = torch.arange(self.groups, device=codes.device)
@@ -322,28 +322,40 @@ class DimFrame:
 
 
 class DimStream:
-    """The engine's tick: logits, sampled codes, VQ decoders, turn and blend, with rings and carried rows."""
+    """The engine's tick: logits, sampled codes, VQ decoders, turn and blend, with rings and carried rows.
 
-    def __init__(self, model: Dim, seed: int = 0, temperature: float | None = None, top_k: int | None = None):
+    The engine runs one conversation. Several at once stand one after the other along the leading axis of everything
+    (2 rows each for persons, 4 for codes), conversation i with seed + i.
+    """
+
+    def __init__(
+        self,
+        model: Dim,
+        seed: int = 0,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        conversations: int = 1,
+    ):
         """`temperature` and `top_k` default to the network's own."""
         config = self.config = model.config
         self.model, self.seed, self.frame_index = model, seed, 0
         self.temperature = config.temperature if temperature is None else temperature
         self.top_k = config.top_k if top_k is None else top_k
-        self.turn = Turn()
-        self.motion = model.rest_motion.expand(2, -1)
-        self.codes = model.rest_codes.long()
+        self.conversations, persons = conversations, 2 * conversations
+        self.turn = Turn(persons)
+        self.motion = model.rest_motion.expand(persons, -1)
+        self.codes = model.rest_codes.long().repeat(conversations, 1)
         counts = config.layers
         self.rings = {
-            "encoder_s": self._rings(counts["encoder"], 2, config.window, config.d),
-            "encoder_l": self._rings(counts["encoder"], 2, config.window, config.d),
-            "encoder_joint": self._rings(counts["joint"], 2, 2 * config.window, config.d),
-            "decoder_joint": self._rings(counts["decoder"], 4, config.window, config.d),
+            "encoder_s": self._rings(counts["encoder"], persons, config.window, config.d),
+            "encoder_l": self._rings(counts["encoder"], persons, config.window, config.d),
+            "encoder_joint": self._rings(counts["joint"], persons, 2 * config.window, config.d),
+            "decoder_joint": self._rings(counts["decoder"], 2 * persons, config.window, config.d),
         }
         vq = config.vq
         for role in ("speaker_vq", "listener_vq"):
-            self.rings[f"{role}.decoder"] = self._rings(vq["decoder_layers"], 2, vq["window"], vq["d"])
-        self.states = {f"{role}.decoder": torch.zeros(2, 4, vq["d"]) for role in ("speaker_vq", "listener_vq")}
+            self.rings[f"{role}.decoder"] = self._rings(vq["decoder_layers"], persons, vq["window"], vq["d"])
+        self.states = {f"{role}.decoder": torch.zeros(persons, 4, vq["d"]) for role in ("speaker_vq", "listener_vq")}
 
     @staticmethod
     def _rings(layers: int, rows: int, window: int, d: int) -> list[Tensor]:
@@ -369,14 +381,15 @@ class DimStream:
         bias = self.bias(config.window, config.heads)
         x = torch.cat([self.motion, token], -1)[:, None]
         speaker = self._step("encoder_s", model.encoder_s.project_in(x), bias)
-        listener = self._step("encoder_l", model.encoder_l.project_in(x.flip(0)), bias)
+        listener = self._step("encoder_l", model.encoder_l.project_in(others(x)), bias)
         joint = self._step("encoder_joint", torch.cat([speaker, listener], 1), self.joint_bias(), 2)
-        h = joint.reshape(4, 1, -1) + model.decoder_joint.embed(self.codes[:, None])
+        h = joint.flatten(0, 1)[:, None] + model.decoder_joint.embed(self.codes[:, None])
         return model.decoder_joint.logits(self._step("decoder_joint", h, bias))[:, 0]
 
     def sample(self, logits: Tensor) -> Tensor:
         """Codes [4, G] of this frame."""
-        noise = gumbels(self.seed, self.frame_index, self.config)
+        seeds = range(self.seed, self.seed + self.conversations)
+        noise = np.concatenate([gumbels(seed, self.frame_index, self.config) for seed in seeds])
         best = scores(logits.numpy(), noise, self.temperature, self.top_k).argmax(-1)
         return torch.from_numpy(best)
 
@@ -395,13 +408,23 @@ class DimStream:
         model = self.model
         logits = self.logits(token)
         codes = self.sample(logits)
-        speaker = self.decode("speaker_vq", codes[list(SPEAKER_OF)])
-        listener = self.decode("listener_vq", codes[list(LISTENER_OF)])
+        speaker = self.decode("speaker_vq", person_order(codes, SPEAKER_OF))
+        listener = self.decode("listener_vq", person_order(codes, LISTENER_OF))
         turn = torch.from_numpy(self.turn.update(voicing.numpy()))
         self.motion = blend(model, speaker, listener, turn[:, None], face)
         self.codes = codes
         self.frame_index += 1
         return DimFrame(logits, codes, speaker, listener, turn, self.motion)
+
+
+def others(x: Tensor) -> Tensor:
+    """Rows of persons [2 n, ...] with the two of each conversation exchanged."""
+    return x.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
+
+
+def person_order(codes: Tensor, rows: tuple[int, int]) -> Tensor:
+    """One role's codes [2 n, G] by person, of decoder rows [4 n, G]."""
+    return codes.unflatten(0, (-1, 4))[:, list(rows)].flatten(0, 1)
 
 
 def blend(model: Dim, speaker: Tensor, listener: Tensor, turn: Tensor, face: Tensor) -> Tensor:

@@ -270,7 +270,7 @@ def golden_encoding(model: Dim, motion: torch.Tensor) -> dict[str, torch.Tensor]
 
 @torch.no_grad()
 def golden(model: Dim) -> tuple[dict[str, np.ndarray], int]:
-    """Golden vectors of the streaming network, in f32 on weights rounded to halves, and the first seed that is clear."""
+    """Golden vectors of the streaming network, in f32 on weights rounded to halves, and the first clear seed."""
     for seed in range(GOLDEN_SEED, GOLDEN_SEED + 200):
         run = golden_run(model, seed)
         if run is not None:

@@ -18,6 +18,7 @@ from dim import (
 )
 from export_dim import export, load_dim, random_dim
 from layers import Layer, block_bias, causal_bias, ring_bias, write_ring
+from train_dim import Batch, Usage, decoded, network_loss, vq_loss, with_own_past
 
 VQ = {"d": 24, "heads": 4, "ff": 32, "window": 6, "encoder_layers": 1, "decoder_layers": 2}
 SMALL = DimConfig(d=32, heads=4, ff=64, window=8, vq=VQ, codes=16, code_dim=8, token=12, top_k=5)
@@ -121,6 +122,66 @@ def test_blend_takes_the_speakers_head_and_the_spoken_face():
     out = blend(model, speaker, listener, torch.tensor([[1.0], [0.0]]), face)
     assert torch.allclose(out[1], listener[1]) and torch.allclose(out[0, -3:], speaker[0, -3:])
     assert torch.allclose(model.physical(out)[0, :-3], face[0, FACE_INDEX], atol=1e-5)
+
+
+def small_batch(model: Dim) -> Batch:
+    torch.manual_seed(5)
+    frames = 24
+    path = torch.cumsum(torch.randn(2, 2, frames + 1, 24) * 0.3, 2)
+    codes = torch.randint(16, (2, 4, frames + 1, 2))
+    token, turn, face = torch.randn(2, 2, frames, 12), torch.rand(2, 2, frames), torch.rand(2, 2, frames, 51)
+    return Batch(path[:, :, 1:], path[:, :, :-1], token, turn, face, codes[:, :, 1:], codes[:, :, :-1])
+
+
+STAGE = {
+    "mask": [0.1, 0.2], "contrast": 0.1, "contrast_temperature": 0.05, "noise": 0.1, "own_samples": 0.5,
+    "reconstruction": 1.0, "velocity": 1.0, "square": 0.2, "codebook": 1.0, "commit": 0.25,
+}  # fmt: skip
+CONFIG = {"other_role": 0.1, "channel_weights": {r: {"face": 1.0, "head": 3.0} for r in ("listener", "speaker")}}
+
+
+def test_learns_one_batch():
+    model = small_dim().train()
+    batch, generator = small_batch(model), torch.Generator().manual_seed(1)
+    optimiser = torch.optim.Adam(model.parameters(), 3e-3)
+    losses = []
+    for _ in range(40):
+        loss, parts = network_loss(model, batch, CONFIG, STAGE, generator)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(parts["listener_nll"] + parts["speaker_nll"])
+    assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:3])
+
+
+def test_vq_learns_and_unused_codes_move():
+    model = small_dim().train()
+    batch, vq = small_batch(model), model.listener_vq
+    z, past = batch.motion.flatten(0, 1), batch.before[:, :, :1].expand(-1, -1, 4, -1).flatten(0, 1)
+    usage, optimiser, losses = Usage(vq), torch.optim.Adam(vq.parameters(), 3e-3), []
+    for step in range(40):
+        loss, parts, codes, latent = vq_loss(vq, z, past, torch.ones(4, 24), torch.ones(24), STAGE)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        usage.add(codes)
+        if step == 10:
+            before = vq.quantize.embedding.detach().clone()
+            assert 1 <= usage.revive(latent.flatten(0, 1), torch.Generator().manual_seed(0)) <= 16
+            assert not torch.equal(before, vq.quantize.embedding)
+        losses.append(parts["motion"])
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_own_past_is_shifted_by_one_frame():
+    model = small_dim()
+    batch = small_batch(model)
+    before, codes = with_own_past(model, batch, 10.0, torch.Generator().manual_seed(1))
+    assert torch.equal(before[:, :, 0], batch.before[:, :, 0])
+    assert torch.equal(codes[:, :, 0], batch.codes_before[:, :, 0])
+    assert (before[:, :, 1:] != batch.before[:, :, 1:]).all()
+    made = decoded(model, codes)["listener"]
+    assert made.shape == batch.motion.shape
 
 
 def test_export_round_trip(tmp_path):
