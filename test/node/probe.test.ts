@@ -175,7 +175,7 @@ suite('the first that is fast enough', () => {
   });
 });
 
-test('a change of tier downloads nothing twice', { timeout: 60_000 }, async () => {
+test('a change of tier downloads nothing twice', { timeout: 120_000 }, async () => {
   const fetched: string[] = [];
   const sources = {
     fetch: async (name: string) => {

@@ -37,7 +37,7 @@ const finite = (ticks: readonly Float32Array[]) => ticks.every((row) => row.ever
 
 const schedule = () => new BodySchedule(models.encoder.lookahead, 4);
 
-suite('a talk on the wasm backend', { timeout: 60_000 }, () => {
+suite('a talk on the wasm backend', { timeout: 120_000 }, () => {
   test('goes on bit for bit from a saved state, on itself and on another; a reset starts anew', async () => {
     const backend = await open();
     const pace = schedule();
@@ -109,6 +109,19 @@ suite('a talk on the wasm backend', { timeout: 60_000 }, () => {
       expect(distance(after.tensors[name], values), name).toBe(0);
     backend.dispose();
     guided.dispose();
+  });
+
+  test('codes of a motion come beside the ticks and leave the talk as it is', async () => {
+    const [one, two] = [await open(), await open()];
+    const motion = new Float32Array(12 * 48).fill(0.1);
+    const codes = one.encodeMotion(motion);
+    const mixed = await talk(one, 0, 6, schedule());
+    const { listener, speaker } = await codes;
+    expect([listener.length, speaker.length]).toEqual([48, 48]);
+    expect(apart(mixed, await talk(two, 0, 6, schedule()))).toBe(0);
+    expect(await two.encodeMotion(motion)).toEqual({ listener, speaker });
+    one.dispose();
+    two.dispose();
   });
 
   test('calls that overlap are done one after the other', async () => {

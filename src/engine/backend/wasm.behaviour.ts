@@ -11,7 +11,15 @@ import { PERSONS } from '../motion.ts';
 import type { MotionCodes } from './backend.ts';
 import type { Models } from './models.ts';
 import { Carried } from './wasm.carried.ts';
-import { dataOf, type Feeds, floats, openSession, type Session, zeroIndices } from './wasm.session.ts';
+import {
+  dataOf,
+  exclusively,
+  type Feeds,
+  floats,
+  openSession,
+  type Session,
+  zeroIndices,
+} from './wasm.session.ts';
 import type { LiveState } from './wasm.state.ts';
 
 /** Frames of head rotation that the upper body is told. */
@@ -132,7 +140,7 @@ export class WasmBehaviour {
     this.#keepHead();
   }
 
-  /** Codes of a motion [n, 2, 24] in physical units, from rest on; nothing carried is touched. */
+  /** Codes of a motion [n, 2, 24] in physical units, from rest on, apart from the conversation and beside its ticks. */
   async encode(motion: Float32Array): Promise<MotionCodes> {
     const { config, restMotion, mean, std } = this.#models.dim;
     const channels = config.channels.length;
@@ -146,7 +154,7 @@ export class WasmBehaviour {
     const speaker = new Uint16Array(frames * size);
     for (let k = 0; k < frames; k++) {
       normaliseBehaviour(z, motion.subarray(k * width, (k + 1) * width), { mean, std });
-      const out = await this.#sessions.encoder.run(feeds);
+      const out = await exclusively(() => this.#sessions.encoder.run(feeds)); // ticks may come between
       carried.take(out);
       listener.set(dataOf(out.listener_codes), k * size);
       speaker.set(dataOf(out.speaker_codes), k * size);

@@ -130,7 +130,7 @@ export class WasmBackend implements Backend {
   }
 
   encodeMotion(motion: Float32Array): Promise<MotionCodes> {
-    return exclusively(() => this.#parts.behaviour.encode(motion));
+    return this.#parts.behaviour.encode(motion);
   }
 
   save(): Promise<BackendState> {
