@@ -18,16 +18,18 @@ import torch
 from scipy.signal import find_peaks, welch
 
 from corpus_speech import REPOSITORY
-from dim import CHANNELS, LISTENER_OF, SPEAKER_OF, Dim, DimStream
+from dim import CHANNELS, LISTENER_OF, SPEAKER_OF, Dim
+from dim_loss import HEAD
+from dim_stream import DimStream
+from dim_windows import Corpus
 from export_dim import load_dim
 from mel import FRAME_RATE_HZ
 from speech_encoder import load_encoder
-from train_dim import Corpus, load_average
+from train_dim import load_average
 
 JITTER_HZ = 5.0
 NOD_RAD, LONGEST_NOD_S = 0.045, 0.6
 BLINK, BROW, SMILE = (CHANNELS.index(n) for n in ("eyeBlinkLeft", "browInnerUp", "mouthSmileLeft"))
-HEAD = slice(len(CHANNELS) - 3, len(CHANNELS))
 DEGREES = 180 / np.pi
 
 

@@ -13,7 +13,8 @@ import torch
 from onnx import TensorProto
 
 from checkpoint import SINGLE, load_safetensors, rounded, save_safetensors, stored, to_numpy
-from dim import Dim, DimConfig, DimStream, VqStream, gumbels, scores
+from dim import Dim, DimConfig
+from dim_stream import DimStream, VqStream, gumbels, scores
 from export_face import DATA as FACE_DATA
 from export_face import LICENCE
 from layers import block_bias, ring_bias

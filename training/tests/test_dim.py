@@ -3,22 +3,12 @@
 import numpy as np
 import torch
 
-from dim import (
-    FACE_INDEX,
-    LISTENER_OF,
-    SPEAKER_OF,
-    Dim,
-    DimConfig,
-    DimStream,
-    Turn,
-    VqStream,
-    blend,
-    gumbels,
-    scores,
-)
+from dim import FACE_INDEX, LISTENER_OF, SPEAKER_OF, Dim, DimConfig, blend
+from dim_loss import Usage, decoded, network_loss, vq_loss, with_own_past
+from dim_stream import DimStream, Turn, VqStream, gumbels, scores
+from dim_windows import Batch
 from export_dim import export, load_dim, random_dim
 from layers import Layer, block_bias, causal_bias, ring_bias, write_ring
-from train_dim import Batch, Usage, decoded, network_loss, vq_loss, with_own_past
 
 VQ = {"d": 24, "heads": 4, "ff": 32, "window": 6, "encoder_layers": 1, "decoder_layers": 2}
 SMALL = DimConfig(d=32, heads=4, ff=64, window=8, vq=VQ, codes=16, code_dim=8, token=12, top_k=5)

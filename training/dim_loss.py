@@ -1,0 +1,188 @@
+"""Losses of the dyadic network's three stages, and the past that it is trained to live with."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dim import CHANNELS, LISTENER_OF, SPEAKER_OF, Dim, Vq, blend
+from dim_windows import Batch
+
+ROLES = ("listener", "speaker")
+HEAD = slice(len(CHANNELS) - 3, len(CHANNELS))
+
+
+def channel_weights(config: dict, role: str, device: torch.device) -> Tensor:
+    """Weight [C] of each motion channel in a role's reconstruction, mean 1."""
+    weights = torch.full((len(CHANNELS),), config["channel_weights"][role]["face"], device=device)
+    weights[HEAD] = config["channel_weights"][role]["head"]
+    return weights / weights.mean()
+
+
+def role_weights(turn: Tensor, role: str, other: float) -> Tensor:
+    """How much a frame counts for a role, from the turn: a share `other` of it always does."""
+    return other + (1 - other) * (turn if role == "speaker" else 1 - turn)
+
+
+def motion_loss(made: Tensor, wanted: Tensor, weight: Tensor, channels: Tensor, stage: dict) -> Tensor:
+    """L1 of motion z [..., T, C] and of its frame differences, weighted per frame [..., T] and channel [C].
+
+    A share of squares is added: to L1 alone a blink is too rare to be worth a code.
+    """
+    scale = weight[..., None] * channels / weight.mean()
+    error = (made - wanted).float()
+    step = error[..., 1:, :] - error[..., :-1, :]
+    standing = (scale * (error.abs() + stage["square"] * error**2)).mean()
+    return standing + stage["velocity"] * (scale[..., 1:, :] * step.abs()).mean()
+
+
+class Usage:
+    """Counts how often codes are used, and gives the unused a new place."""
+
+    def __init__(self, vq: Vq):
+        self.vq, self.counts = vq, torch.zeros(vq.quantize.groups, vq.quantize.codes)
+
+    def add(self, codes: Tensor) -> None:
+        """Counts codes [..., G]."""
+        for g, row in enumerate(self.counts):
+            row += torch.bincount(codes[..., g].flatten().cpu(), minlength=len(row))
+
+    @torch.no_grad()
+    def revive(self, latent: Tensor, generator: torch.Generator) -> float:
+        """Moves unused codes onto latents [N, G code_dim] of the batch; returns the perplexity of the use so far."""
+        quantize = self.vq.quantize
+        share = self.counts / self.counts.sum(1, keepdim=True)
+        perplexity = float(torch.special.entr(share).sum(1).exp().mean())
+        pool = latent.unflatten(-1, (quantize.groups, -1)).transpose(0, 1).float()
+        for g in range(quantize.groups):
+            dead = (self.counts[g] < 0.02 * self.counts[g].mean()).nonzero()[:, 0]
+            if len(dead):
+                picked = torch.randint(pool.shape[1], (len(dead),), generator=generator)
+                quantize.embedding.data[g * quantize.codes + dead] = pool[g, picked]
+        self.counts.zero_()
+        return perplexity
+
+
+def vq_loss(
+    vq: Vq, z: Tensor, past: Tensor, weight: Tensor, channels: Tensor, stage: dict
+) -> tuple[Tensor, dict[str, float], Tensor, Tensor]:
+    """Loss of one VQ-VAE on windows z [B, T, C]; also its parts, the codes and the latents."""
+    latent = vq.encode(z, past).float()
+    codes = vq.quantize(latent.detach())
+    vectors = vq.quantize.lookup(codes)
+    scale = weight[..., None] / weight.mean()
+    codebook = (scale * (vectors - latent.detach()) ** 2).mean()
+    commit = (scale * (latent - vectors.detach()) ** 2).mean()
+    made = vq.decode(latent + (vectors - latent).detach())
+    # The first frames lack the past that they have in a stream.
+    made, wanted, weight = made[:, 8:], z[:, 8:], weight[:, 8:]
+    motion = motion_loss(made, wanted, weight, channels, stage)
+    loss = motion + stage["codebook"] * codebook + stage["commit"] * commit
+    return loss, {"motion": motion.item(), "commit": commit.item()}, codes, latent.detach()
+
+
+def masked(x: Tensor, share: tuple[float, float], generator: torch.Generator) -> Tensor:
+    """Which frames [B, 2, T] are hidden: per conversation and person a share drawn from the range."""
+    batch, persons, frames = x.shape[:3]
+    low, high = share
+    rate = low + (high - low) * torch.rand(batch, persons, 1, generator=generator)
+    return (torch.rand(batch, persons, frames, generator=generator) < rate).to(x.device)
+
+
+def context_noise(x: Tensor, spread: float, generator: torch.Generator) -> Tensor:
+    """Noise like the network's own errors for motion z [B, 2, T, C]: of a random size, and slow in some channels."""
+    batch, persons, frames, channels = x.shape
+    size = spread * torch.rand(batch, persons, 1, 1, generator=generator)
+    white = torch.randn(batch, persons, frames, channels, generator=generator)
+    slow = torch.randn(batch, persons, 1 + frames // 12, channels, generator=generator)
+    slow = F.interpolate(slow.flatten(0, 1).transpose(1, 2), frames, mode="linear").transpose(1, 2)
+    keep = torch.rand(batch, 1, 1, channels, generator=generator)
+    return (size * (keep * slow.unflatten(0, (batch, persons)) + (1 - keep) * white)).to(x.device)
+
+
+def draws(logits: Tensor, temperature: float, top_k: int) -> Tensor:
+    """Codes drawn from logits [..., K]."""
+    logits = logits.float() / temperature
+    limit = logits.topk(top_k, -1).values[..., -1:]
+    noise = -torch.empty_like(logits).exponential_().log()
+    return torch.where(logits >= limit, logits + noise, float("-inf")).argmax(-1)
+
+
+def decoded(model: Dim, codes: Tensor) -> dict[str, Tensor]:
+    """Motion z [B, 2, T, C] of both roles from codes [B, 4, T, G]."""
+    out = {}
+    for role, rows in (("speaker", SPEAKER_OF), ("listener", LISTENER_OF)):
+        vq = model.get_submodule(f"{role}_vq")
+        made = vq.decode(vq.quantize.lookup(codes[:, list(rows)].flatten(0, 1)))
+        out[role] = made.unflatten(0, (-1, 2)).float()
+    return out
+
+
+@torch.no_grad()
+def with_own_past(model: Dim, batch: Batch, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The frames before, with stretches replaced by what the network would have emitted there (scheduled sampling)."""
+    with torch.autocast(model.mean.device.type, torch.bfloat16):
+        logits = model(batch.before, batch.token, batch.codes_before)
+        codes = draws(logits, model.config.temperature, model.config.top_k)
+        both = decoded(model, codes)
+    own = blend(model, both["speaker"], both["listener"], batch.turn[..., None], batch.face)
+    count, frames = codes.shape[0], codes.shape[2]
+    level = torch.rand(count, 1 + frames // 8, generator=generator).repeat_interleave(8, 1)[:, :frames]
+    amount = share * 2 * torch.rand(count, 1, generator=generator)
+    # What was emitted at frame k is the past of frame k + 1.
+    taken = F.pad((level < amount)[:, :-1], (1, 0)).to(own.device)[:, None, :, None]
+    shifted = torch.cat([batch.before[:, :, :1], own[:, :, :-1]], 2)
+    shifted_codes = torch.cat([batch.codes_before[:, :, :1], codes[:, :, :-1]], 2)
+    return torch.where(taken, shifted, batch.before), torch.where(taken, shifted_codes, batch.codes_before)
+
+
+def contrast(speaker: Tensor, listener: Tensor, temperature: float) -> Tensor:
+    """InfoNCE between the two roles' means over time, [B, pair, T, d] each: who talked with whom."""
+    one, other = (F.normalize(x.float().mean(2).flatten(0, 1), dim=-1) for x in (speaker, listener))
+    scores = one @ other.T / temperature
+    wanted = torch.arange(len(scores), device=scores.device)
+    return (F.cross_entropy(scores, wanted) + F.cross_entropy(scores.T, wanted)) / 2
+
+
+def code_loss(logits: Tensor, codes: Tensor, turn: Tensor, other: float) -> tuple[Tensor, dict[str, float]]:
+    """Cross-entropy of codes [B, 4, T, G], each row where its person has its role; and per role, in nats."""
+    nll = F.cross_entropy(logits.float().flatten(0, -2), codes.flatten(), reduction="none").view(codes.shape).mean(-1)
+    parts = {}
+    for role, rows in (("speaker", SPEAKER_OF), ("listener", LISTENER_OF)):
+        weight = role_weights(turn, role, other)
+        parts[role] = (weight * nll[:, list(rows)]).sum() / weight.sum()
+    return sum(parts.values()), {f"{role}_nll": value.item() for role, value in parts.items()}
+
+
+def network_loss(
+    model: Dim, batch: Batch, config: dict, stage: dict, generator: torch.Generator
+) -> tuple[Tensor, dict[str, float]]:
+    """Loss of a batch in the stages after `vq`, and its parts."""
+    device = model.mean.device
+    before, codes_before = batch.before, batch.codes_before
+    if stage["own_samples"]:
+        before, codes_before = with_own_past(model, batch, stage["own_samples"], generator)
+    hidden = masked(before, stage["mask"], generator)
+    before = before + context_noise(before, stage["noise"], generator)
+    before = before.masked_fill(hidden[..., None], 0)
+    with torch.autocast(device.type, torch.bfloat16):
+        speaker, listener = model.encode(before, batch.token)
+        logits = model.predict(model.join(speaker, listener), codes_before)
+    loss, parts = code_loss(logits, batch.codes, batch.turn, config["other_role"])
+    if stage["contrast"]:
+        value = contrast(speaker, listener, stage["contrast_temperature"])
+        loss = loss + stage["contrast"] * value
+        parts["contrast"] = value.item()
+    if stage.get("reconstruction"):
+        # The VQ decoders learn to make smooth motion of draws; the draws learn nothing from it, they stay varied.
+        drawn = draws(logits.detach(), model.config.temperature, model.config.top_k)
+        with torch.autocast(device.type, torch.bfloat16):
+            both = decoded(model, drawn)
+        for role in ROLES:
+            weight = role_weights(batch.turn, role, config["other_role"])[..., 8:]
+            made, wanted = both[role][:, :, 8:], batch.motion[:, :, 8:]
+            value = motion_loss(made, wanted, weight, channel_weights(config, role, device), stage)
+            loss = loss + stage["reconstruction"] * value
+            parts[f"{role}_motion"] = value.item()
+    return loss, parts
