@@ -14,9 +14,9 @@ const DEGREE = Math.PI / 180;
 /** Distance of the two in metres (Hall 1966: personal to social) and how far each faces off the line between them. */
 const PRESETS: Readonly<Record<PlacementPreset, { distanceM: number; offRad: number }>> = {
   'vis-a-vis': { distanceM: 1.2, offRad: 0 },
-  l: { distanceM: 1, offRad: 45 * DEGREE },
-  'side-by-side': { distanceM: 0.8, offRad: 75 * DEGREE },
-  seated: { distanceM: 1.3, offRad: 25 * DEGREE },
+  l: { distanceM: 1.1, offRad: 45 * DEGREE },
+  'side-by-side': { distanceM: 0.95, offRad: 70 * DEGREE },
+  seated: { distanceM: 1.5, offRad: 25 * DEGREE },
 };
 
 /** Where both persons begin: person 0 at −x, person 1 at +x, both turned towards +z by as much as the preset opens. */

@@ -1,11 +1,13 @@
 import {
   CanvasTexture,
   CircleGeometry,
+  CylinderGeometry,
   DirectionalLight,
   Group,
   HemisphereLight,
   Mesh,
   MeshBasicMaterial,
+  MeshStandardMaterial,
   type Object3D,
   PlaneGeometry,
   SRGBColorSpace,
@@ -19,6 +21,8 @@ export type Backdrop = {
   readonly objects: Group;
   /** Moves the contact shadow of a person (0 or 1) to a place on the floor. */
   place(person: number, x: number, z: number): void;
+  /** Puts a stool of this height under a person; none at height 0. */
+  seat(person: number, x: number, z: number, heightM: number): void;
   dispose(): void;
 };
 
@@ -113,16 +117,32 @@ export function makeBackdrop(): Backdrop {
     objects.add(shadow);
     return shadow;
   });
+  const stoolShape = new CylinderGeometry(0.17, 0.19, 1, 40);
+  stoolShape.translate(0, 0.5, 0);
+  const stoolPaint = new MeshStandardMaterial({ color: 0x4a4658, roughness: 0.9 });
+  const stools = [0, 1].map(() => {
+    const stool = new Mesh(stoolShape, stoolPaint);
+    stool.visible = false;
+    objects.add(stool);
+    return stool;
+  });
   for (const light of lights()) objects.add(light);
 
   return {
     background,
     objects,
     place: (person, x, z) => shadows[person]!.position.set(x, 0.003, z),
+    seat(person, x, z, heightM) {
+      const stool = stools[person]!;
+      stool.visible = heightM > 0.02;
+      stool.position.set(x, 0, z);
+      stool.scale.y = Math.max(0.02, heightM);
+    },
     dispose() {
       objects.removeFromParent();
-      for (const thing of [background, pool, contact, floorShape, floorPaint, shadowShape, shadowPaint])
-        thing.dispose();
+      for (const thing of [background, pool, contact]) thing.dispose();
+      for (const thing of [floorShape, shadowShape, stoolShape]) thing.dispose();
+      for (const thing of [floorPaint, shadowPaint, stoolPaint]) thing.dispose();
     },
   };
 }

@@ -14,7 +14,7 @@ import { BODY_NUMBERS, FACE_CHANNELS, PERSONS } from '../motion.ts';
 import { BODY_OFFSET, BODY_PRESENCE, FRAME_NUMBERS, type Timeline } from '../timeline.ts';
 import { type Backdrop, makeBackdrop } from './backdrop.ts';
 import type { Character } from './character.ts';
-import { frameInto, placementFor } from './framing.ts';
+import { frameInto, type Placement, placementFor } from './framing.ts';
 import { type Direction, FACING } from './gaze.ts';
 import { type HeadTurn, Life, type Surroundings } from './life.ts';
 import { Pace } from './pace.ts';
@@ -56,10 +56,20 @@ type Person = {
 };
 
 const LONGEST_STEP_S = 0.25;
+/** Hips of the reference person this low sit, and this high stand; buttocks are so far under hips. */
+const SITTING_M = 0.55;
+const STANDING_M = 0.82;
+const SEAT_UNDER_HIPS_M = 0.1;
+/** The camera follows people who sit down this slowly. */
+const CAMERA_S = 0.8;
+/** Hips on the stage come no closer than this: it is narrower than the room the motion was made in. */
+const LEAST_HIPS_M = 0.62;
 /** Bodies change between the networks' motion and procedural life within this time. */
 const BODY_EASE_S = 0.9;
 // As on a theatre stage: looking a forearm's length before the partner keeps both faces open to the viewer.
 const CHEAT_M = 0.32;
+/** What the stage's own distances are made for. */
+const FACE_TO_FACE_M = 1.2;
 const quaternion = new Quaternion();
 const vector = new Vector3();
 const toCamera = new Vector3();
@@ -82,7 +92,13 @@ export class Stage {
   readonly #home: readonly [PlacedRoot, PlacedRoot];
   /** How much of the networks' motion the persons show; may be set at any time. */
   intensity: Intensity;
+  #placement: Placement = placementFor(1);
+  #aspect = 1;
   #bodyShare = 0;
+  /** How far each has been moved off the other, so that they do not run into each other on a narrow stage. */
+  #partedM = 0;
+  /** How far the two have sat down, as the camera sees it. */
+  #sitting = 0;
   #lastS = Number.NaN;
   readonly #pace: Pace;
   #drawnScale = 1;
@@ -137,26 +153,35 @@ export class Stage {
     this.renderer.setPixelRatio(ratio * this.#drawnScale);
     this.renderer.setSize(width, height, false);
     const aspect = width / height;
-    const placement = placementFor(aspect);
+    this.#aspect = aspect;
+    const [homeA, homeB] = this.#home;
+    const asked = placementFor(aspect);
+    const separationM = asked.separationM * ((homeB.x - homeA.x) / FACE_TO_FACE_M);
+    this.#placement = { ...asked, separationM };
     // Who stands open to the viewer already needs no cheating.
-    const openRad = Math.max(placement.openRad, Math.PI / 2 - this.#home[0].yaw);
-    this.#persons.forEach(({ character: { vrm } }, person) => {
-      const side = person === 0 ? -1 : 1;
-      const x = (side * placement.separationM) / 2;
+    const openRad = Math.max(asked.openRad, Math.PI / 2 - homeA.yaw);
+    for (const { index, character } of this.#persons) {
+      const { vrm, facesMinusZ } = character;
+      const side = index === 0 ? -1 : 1;
+      const x = (side * separationM) / 2;
       vrm.scene.position.set(x, 0, 0);
       // VRM 0.x models were turned once already when they were loaded.
-      vrm.scene.rotation.y =
-        (this.characters[person]!.facesMinusZ ? Math.PI : 0) - side * (Math.PI / 2 - openRad);
+      vrm.scene.rotation.y = (facesMinusZ ? Math.PI : 0) - side * (Math.PI / 2 - openRad);
       vrm.springBoneManager?.reset();
-      this.#backdrop.place(person, x, 0.02);
-    });
+      this.#backdrop.place(index, x, 0.02);
+    }
+    this.#frame();
+  }
+
+  #frame() {
     const [a, b] = this.characters;
+    const lower = (1 - SITTING_M / STANDING_M) * this.#sitting;
     frameInto(
       this.camera,
-      aspect,
-      placement,
-      Math.max(a.eyeHeightM, b.eyeHeightM),
-      Math.min(a.hipHeightM, b.hipHeightM),
+      this.#aspect,
+      this.#placement,
+      Math.max(a.eyeHeightM - lower * a.hipHeightM, b.eyeHeightM - lower * b.hipHeightM),
+      (1 - lower) * Math.min(a.hipHeightM, b.hipHeightM),
     );
   }
 
@@ -179,12 +204,34 @@ export class Stage {
       const { eyeYawRad, eyePitchRad, eyeVergenceRad, breath } = life.pose;
       pose.apply(life.pose);
       if (share > 0) puppet.apply(this.#pose, bodyOffset, this.#home[index]!, share, breath, this.intensity);
-      const hips = character.bone('hips');
-      if (hips) this.#backdrop.place(index, hips.getWorldPosition(vector).x, vector.z + 0.02);
       character.face.look(this.#pose, offset, eyeYawRad, eyePitchRad, eyeVergenceRad);
       character.update(deltaS, this.#pose, offset);
     }
+    this.#settle(deltaS, share);
     this.renderer.render(this.#scene, this.camera);
+  }
+
+  /** Shadows and stools under people, room between them, and a camera that goes down with those who sit. */
+  #settle(deltaS: number, share: number) {
+    const [a, b] = this.#persons;
+    const apartM = hipsInto(vector, a).distanceTo(hipsInto(toCamera, b)) - 2 * this.#partedM;
+    const partM = Math.max(0, (LEAST_HIPS_M - apartM) / 2);
+    this.#partedM += (partM - this.#partedM) * Math.min(1, 4 * deltaS);
+    let sitting = 0;
+    for (const person of this.#persons) {
+      const { index, character, puppet, bodyOffset } = person;
+      const x = this.#placement.separationM / 2 + this.#partedM;
+      character.vrm.scene.position.x = index === 0 ? -x : x;
+      hipsInto(vector, person);
+      const height = this.#pose[bodyOffset + 1]!;
+      const down = Math.min(1, Math.max(0, (STANDING_M - height) / (STANDING_M - SITTING_M))) * share;
+      sitting += down / PERSONS;
+      this.#backdrop.place(index, vector.x, vector.z + 0.02);
+      this.#backdrop.seat(index, vector.x, vector.z, down * (vector.y - SEAT_UNDER_HIPS_M * puppet.scale));
+    }
+    if (Math.abs(sitting - this.#sitting) < 1e-3) return;
+    this.#sitting += (sitting - this.#sitting) * (1 - Math.exp(-deltaS / CAMERA_S));
+    this.#frame();
   }
 
   /** Draws from now on, as often as display and GPU allow; `clock` says which sample is heard at the moment. */
@@ -324,6 +371,11 @@ function makePerson(character: Character, person: 0 | 1, seed: number): Person {
       head,
     },
   };
+}
+
+/** The hips of a person in the world. */
+function hipsInto(target: Vector3, { character }: Person): Vector3 {
+  return (character.bone('hips') ?? character.vrm.scene).getWorldPosition(target);
 }
 
 /** The point between a character's eyes in the world. */
