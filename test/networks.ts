@@ -32,9 +32,9 @@ export const options = (
   conditions: { ...CONDITIONS, ...conditions },
 });
 
-/** Opens a backend on a device of its own. */
-export async function openWgsl(given: BackendOptions) {
-  const gpu = await openGpu();
+/** Opens a backend on a device of its own; `software: false` launches the kernels as on a real GPU, on any adapter. */
+export async function openWgsl(given: BackendOptions, tuning: { software?: boolean } = {}) {
+  const gpu = await openGpu(navigator.gpu, { tuning });
   const backend = await WebgpuBackend.open(gpu, models, given, 'test');
   return { gpu, device: gpu.device, backend, networks: backend.networks };
 }
@@ -59,12 +59,14 @@ export function makeRunner(
   };
 }
 
-/** The work of tick `n` when nothing is late: a frame from the look-ahead on, and a body step of four in every tick. */
-export function workOf(n: number, placement: Float32Array): TickWork {
+/** The work of tick `n` when nothing is late: a frame from the look-ahead on, and the body's steps as they are spread. */
+export function workOf(n: number, placement: Float32Array, steps = 4): TickWork {
   const frame = n - models.encoder.lookahead;
   if (frame < 0) return { frame: false };
-  const phase = frame % BODY_BLOCK;
-  const [network, from] = phase < 4 ? (['lower', phase] as const) : (['upper', phase - 4] as const);
-  const body = { network, from, to: from + 1, ...(from === 0 && { placement }) };
-  return { frame: true, body };
+  const half = BODY_BLOCK / 2;
+  const [network, phase] =
+    frame % BODY_BLOCK < half ? (['lower', frame % half] as const) : (['upper', frame % half] as const);
+  const [from, to] = [phase, phase + 1].map((at) => Math.ceil((at * steps) / half));
+  if (from === to) return { frame: true };
+  return { frame: true, body: { network, from, to, ...(from === 0 && { placement }) } };
 }
