@@ -8,7 +8,9 @@ const DEGREE = Math.PI / 180;
 const PARTNER = { yawRad: 45 * DEGREE, pitchRad: -2 * DEGREE };
 
 type Moment = LifePose & { timeS: number; blink: number };
+const HEAD = { share: 0, yawRad: 0.5, pitchRad: -0.1, rollRad: 0.05 };
 type Scene = {
+  head?: typeof HEAD;
   seed?: number;
   seconds: number;
   moving?: boolean;
@@ -17,7 +19,7 @@ type Scene = {
 };
 
 /** Lives for some seconds and writes down every picture. */
-const live = ({ seed = 1, seconds, moving = false, partnerActivity = () => 0, face: paint }: Scene) => {
+const live = ({ seed = 1, seconds, moving = false, partnerActivity = () => 0, face: paint, head }: Scene) => {
   const life = new Life(seed);
   const face = new Float32Array(FACE_CHANNELS);
   const moments: Moment[] = [];
@@ -31,6 +33,7 @@ const live = ({ seed = 1, seconds, moving = false, partnerActivity = () => 0, fa
       partnerDistanceM: 1.2,
       partnerActivity: partnerActivity(timeS),
       moving,
+      ...(head && { head }),
     };
     life.update(1 / PICTURES_HZ, face, 0, around);
     moments.push({ ...life.pose, timeS, blink: face[CHANNEL.eyeBlinkLeft]! });
@@ -143,6 +146,22 @@ describe('life', () => {
     expect(nods.length / 10).toBeGreaterThan(2);
     expect(nods.length / 10).toBeLessThan(13);
     expect(variation(intervals(nods))).toBeGreaterThan(0.25);
+  });
+
+  test('leaves the head to the networks as far as they move it, and the eyes make good for it', () => {
+    const moments = live({ seconds: 30, partnerActivity: talk, head: { ...HEAD, share: 1 } });
+    for (const m of moments) {
+      expect(m.headYawRad).toBeCloseTo(0.5);
+      expect(m.headPitchRad).toBeCloseTo(-0.1);
+      expect(m.headRollRad).toBeCloseTo(0.05);
+      expect(Math.abs(m.eyeYawRad)).toBeLessThan(31 * DEGREE);
+    }
+    expect(share(moments, atPartner)).toBeGreaterThan(0.5);
+    const own = live({ seconds: 30, partnerActivity: talk });
+    const half = live({ seconds: 30, partnerActivity: talk, head: { ...HEAD, share: 0.5 } });
+    half.forEach((m, i) => {
+      expect(m.headYawRad).toBeCloseTo((own[i]!.headYawRad + 0.5) / 2);
+    });
   });
 
   test('brings a hand up to speak and lets it hang afterwards', () => {

@@ -1,7 +1,14 @@
 import { BufferGeometry, Float32BufferAttribute, Mesh, MeshBasicMaterial, Object3D } from 'three';
 import { describe, expect, test } from 'vitest';
 import { ARKIT_51, FACE_CHANNELS } from '../../src/engine/motion.ts';
-import { CHANNEL, Face, type FaceRig, VOWELS, vowelsInto } from '../../src/engine/stage/retarget.ts';
+import {
+  CHANNEL,
+  calmExpression,
+  Face,
+  type FaceRig,
+  VOWELS,
+  vowelsInto,
+} from '../../src/engine/stage/retarget.ts';
 
 const meshWith = (names: string[]) => {
   const geometry = new BufferGeometry();
@@ -125,6 +132,16 @@ describe('face', () => {
     expect(weights[CHANNEL.eyeLookInRight]).toBeCloseTo(0.5);
     expect(weights[CHANNEL.eyeLookInLeft]).toBe(0);
   });
+});
+
+test('calms the expression and leaves lips and blinks alone', () => {
+  const face = faceOf({ browInnerUp: 0.8, mouthSmileLeft: 0.5, jawOpen: 0.6, eyeBlinkLeft: 1 }, 51);
+  calmExpression(face, 51, 0.5);
+  const at = (name: keyof typeof CHANNEL) => face[51 + CHANNEL[name]];
+  expect(at('browInnerUp')).toBeCloseTo(0.4);
+  expect(at('mouthSmileLeft')).toBeCloseTo(0.25);
+  expect(at('jawOpen')).toBeCloseTo(0.6);
+  expect(at('eyeBlinkLeft')).toBe(1);
 });
 
 describe('vowels', () => {

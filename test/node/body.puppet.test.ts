@@ -1,0 +1,215 @@
+import { Object3D, Quaternion, Vector3 } from 'three';
+import { describe, expect, test } from 'vitest';
+import { placementOf } from '../../src/engine/body/placement.ts';
+import { Figure, JOINT } from '../../src/engine/body/skeleton.ts';
+import { BODY_NUMBERS } from '../../src/engine/motion.ts';
+import type { Character } from '../../src/engine/stage/character.ts';
+import { Life } from '../../src/engine/stage/life.ts';
+import { Pose } from '../../src/engine/stage/pose.ts';
+import { CALM, FULL, Puppet } from '../../src/engine/stage/puppet.ts';
+import { addUpper, bodiesOf, type Mover, sway, walk } from '../bodies.ts';
+
+const ROW = 2 * BODY_NUMBERS;
+const HOME = placementOf('vis-a-vis')[0];
+
+type Build = {
+  legs?: number;
+  shoulders?: number;
+  arms?: number;
+  lacks?: readonly string[];
+  minusZ?: boolean;
+};
+
+/** The bones of a character of other proportions than the reference person's; a VRM 0.x one faces −Z and is turned. */
+function makeCharacter({ legs = 1, shoulders = 1, arms = 1, lacks = [], minusZ = false }: Build = {}) {
+  const scene = new Object3D();
+  const bones = new Map<string, Object3D>();
+  const add = (name: string, parent: string, x: number, y: number, z: number) => {
+    let from = parent;
+    let [dx, dy, dz] = [x, y, z];
+    const missing = lacks.includes(from) ? pending.get(from) : undefined;
+    if (missing) {
+      from = missing.parent;
+      [dx, dy, dz] = [dx + missing.x, dy + missing.y, dz + missing.z];
+    }
+    if (lacks.includes(name)) {
+      pending.set(name, { parent: from, x: dx, y: dy, z: dz });
+      return;
+    }
+    const bone = new Object3D();
+    bone.position.set(minusZ ? -dx : dx, dy, minusZ ? -dz : dz);
+    (bones.get(from) ?? scene).add(bone);
+    bones.set(name, bone);
+  };
+  const pending = new Map<string, { parent: string; x: number; y: number; z: number }>();
+  add('hips', '', 0, 0.08 + 0.82 * legs + 0.04, 0);
+  add('spine', 'hips', 0, 0.09, -0.008);
+  add('chest', 'spine', 0, 0.13, -0.004);
+  add('upperChest', 'chest', 0, 0.14, -0.004);
+  add('neck', 'upperChest', 0, 0.19, 0);
+  add('head', 'neck', 0, 0.08, 0.01);
+  for (const [side, s] of [
+    ['left', 1],
+    ['right', -1],
+  ] as const) {
+    add(`${side}Shoulder`, 'upperChest', 0.03 * s, 0.13, 0);
+    add(`${side}UpperArm`, `${side}Shoulder`, 0.14 * shoulders * s, 0, 0);
+    add(`${side}LowerArm`, `${side}UpperArm`, 0.27 * arms * s, 0, -0.002);
+    add(`${side}Hand`, `${side}LowerArm`, 0.25 * arms * s, 0, 0.004);
+    add(`${side}IndexProximal`, `${side}Hand`, 0.09 * s, 0, 0.02);
+    add(`${side}UpperLeg`, 'hips', 0.086 * s, -0.04, 0);
+    add(`${side}LowerLeg`, `${side}UpperLeg`, -0.002 * s, -0.42 * legs, 0.004);
+    add(`${side}Foot`, `${side}LowerLeg`, -0.002 * s, -0.4 * legs, -0.022);
+    add(`${side}Toes`, `${side}Foot`, 0, -0.06, 0.13);
+  }
+  if (minusZ) scene.rotation.y = Math.PI;
+  const character = {
+    facesMinusZ: minusZ,
+    hipHeightM: 0.94,
+    bone: (name: string) => bones.get(name) ?? null,
+  } as unknown as Character;
+  const place = (name: string) => {
+    scene.updateMatrixWorld(true);
+    return bones.get(name)!.getWorldPosition(new Vector3());
+  };
+  return { character, place, bones };
+}
+
+/** Lives through a motion and measures the slide of standing feet as {@link measureBodies} does. */
+function liveThrough(build: Build, bodies: Float32Array, from = 0) {
+  const { character, place } = makeCharacter(build);
+  const floor = place('leftToes').y;
+  const puppet = new Puppet(character);
+  const before = [new Vector3(), new Vector3()];
+  let slide = 0;
+  let weights = 0;
+  let lowest = 1;
+  for (let k = from; k < bodies.length / ROW; k++) {
+    puppet.apply(bodies, k * ROW, HOME, 1, 0, FULL);
+    for (const [foot, name] of ['leftToes', 'rightToes'].entries()) {
+      const at = place(name);
+      const height = at.y - floor;
+      const weight = 2 - 2 ** Math.min(1, Math.max(0, height / 0.025));
+      lowest = Math.min(lowest, height);
+      if (k > from) {
+        slide += weight * Math.hypot(at.x - before[foot].x, at.z - before[foot].z) * 3000;
+        weights += weight;
+      }
+      before[foot].copy(at);
+    }
+  }
+  return { slideCmS: slide / weights, lowest };
+}
+
+const BUILDS: [string, Build][] = [
+  ['the reference person', {}],
+  ['short legs, broad shoulders', { legs: 0.88, shoulders: 1.25, arms: 0.95 }],
+  ['long legs, narrow shoulders', { legs: 1.15, shoulders: 0.8, arms: 1.05 }],
+  ['VRM 0.x', { legs: 0.95, minusZ: true }],
+  ['no chest, no shoulders', { lacks: ['chest', 'upperChest', 'leftShoulder', 'rightShoulder'] }],
+];
+
+describe.each(BUILDS)('puppet: %s', (_, build) => {
+  test('feet stand on the floor and do not slide', () => {
+    const standing = liveThrough(build, bodiesOf(sway, 240));
+    expect(standing.slideCmS).toBeLessThan(0.2);
+    expect(Math.abs(standing.lowest)).toBeLessThan(0.004);
+    const walking = liveThrough(build, bodiesOf(walk(0.8), 240, { preset: 'side-by-side' }), 60);
+    expect(walking.slideCmS).toBeLessThan(8);
+    expect(walking.lowest).toBeGreaterThan(-0.006);
+  });
+
+  test('hands that meet in the motion meet on the character, in front of it', () => {
+    const clasp: Mover = (f) => {
+      for (const [side, s] of [
+        ['left', 1],
+        ['right', -1],
+      ] as const) {
+        addUpper(f, `${side}UpperArm`, 0.35, -0.25 * s, 0.12 * s);
+        addUpper(f, `${side}LowerArm`, 0.1, -0.95 * s, 0);
+      }
+    };
+    const bodies = bodiesOf(clasp, 60);
+    const figure = new Figure();
+    figure.pose(bodies, 59 * ROW);
+    const apart = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+      Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
+    const reference = apart(
+      figure.positions.subarray(3 * JOINT.leftHand),
+      figure.positions.subarray(3 * JOINT.rightHand),
+    );
+    const { character, place } = makeCharacter(build);
+    new Puppet(character).apply(bodies, 59 * ROW, HOME, 1, 0, FULL);
+    const [left, right] = [place('leftHand'), place('rightHand')];
+    expect(Math.abs(apart(left.toArray(), right.toArray()) - reference)).toBeLessThan(0.045);
+    expect(left.z).toBeGreaterThan(0.1);
+    expect(left.y).toBeLessThan(place('neck').y - 0.15);
+  });
+});
+
+describe('puppet', () => {
+  test('keeps a hand out of the belly', () => {
+    const into: Mover = (f) => {
+      addUpper(f, 'rightUpperArm', 0.1, 0, -0.1);
+      addUpper(f, 'rightLowerArm', 0, 1.5, 0);
+    };
+    const { character, place } = makeCharacter({ shoulders: 1.3 });
+    new Puppet(character).apply(bodiesOf(into, 60), 59 * ROW, HOME, 1, 0, FULL);
+    const [hand, spine] = [place('rightHand'), place('chest')];
+    const half = 0.03 + 0.14 * 1.3;
+    expect(Math.hypot((hand.x - spine.x) / (1.1 * half), (hand.z - spine.z) / (0.98 * half))).toBeGreaterThan(
+      0.97,
+    );
+  });
+
+  test('leaves nothing behind when procedural life takes over again', () => {
+    const { character, bones } = makeCharacter();
+    const pose = new Pose(character, 1);
+    const life = new Life(1).pose;
+    const stand = () => {
+      pose.apply(life);
+      return [...bones.values()].flatMap((bone) => [
+        ...bone.quaternion.toArray(),
+        ...bone.position.toArray(),
+      ]);
+    };
+    const before = stand();
+    const puppet = new Puppet(character);
+    puppet.apply(bodiesOf(walk(), 90), 80 * ROW, HOME, 0.6, 0.5, FULL);
+    expect(stand()).toEqual(before);
+  });
+
+  test('shows less of the hands and the trunk when calm; the way is the same', () => {
+    const busy: Mover = (f) => {
+      addUpper(f, 'leftUpperArm', 0, -0.8, 0.9);
+      addUpper(f, 'spine', 0.25);
+      f.lower[1] = 0.002;
+    };
+    const bodies = bodiesOf(busy, 60);
+    const turned = (intensity: typeof FULL) => {
+      const { character, bones, place } = makeCharacter();
+      new Puppet(character).apply(bodies, 59 * ROW, HOME, 1, 0, intensity);
+      const upright = new Quaternion();
+      return {
+        spine: bones.get('spine')!.quaternion.angleTo(upright),
+        hips: place('hips').z,
+        hand: place('leftHand').z,
+      };
+    };
+    const [full, calm] = [turned(FULL), turned(CALM)];
+    expect(calm.spine).toBeLessThan(0.75 * full.spine);
+    expect(calm.hand).toBeLessThan(full.hand - 0.05);
+    expect(calm.hips).toBeCloseTo(full.hips);
+  });
+
+  test('breathes', () => {
+    const { character, bones } = makeCharacter();
+    const puppet = new Puppet(character);
+    const bodies = bodiesOf(() => undefined, 9);
+    const lift = (breath: number) => {
+      puppet.apply(bodies, 8 * ROW, HOME, 1, breath, FULL);
+      return bones.get('leftShoulder')!.quaternion.z;
+    };
+    expect(lift(1)).toBeGreaterThan(lift(0) + 0.01);
+  });
+});
