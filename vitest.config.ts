@@ -4,12 +4,14 @@ import { browserPath, CHROMIUM_FLAGS } from './tools/browser.mjs';
 import demo from './vite.config.ts';
 
 /** A fresh object per project: vitest writes into it. */
-const browser = () => ({
+const browser = (flags: readonly string[] = []) => ({
   enabled: true,
   ui: false,
   screenshotFailures: false,
   headless: false, // the headless shell has no WebGPU; `--headless=new` in the flags does
-  provider: playwright({ launchOptions: { executablePath: browserPath(), args: [...CHROMIUM_FLAGS] } }),
+  provider: playwright({
+    launchOptions: { executablePath: browserPath(), args: [...CHROMIUM_FLAGS, ...flags] },
+  }),
   instances: [{ browser: 'chromium' as const }],
 });
 
@@ -50,7 +52,16 @@ export default mergeConfig(
             provide: { isolated: true },
           },
         },
-        { extends: true, test: { name: 'bench', include: ['test/bench/**/*.bench.ts'], browser: browser() } },
+        {
+          // Isolated, so that onnxruntime-web may have two threads.
+          extends: true,
+          server: { headers: ISOLATION },
+          test: {
+            name: 'bench',
+            include: ['test/bench/**/*.bench.ts'],
+            browser: browser(['--enable-blink-features=ForceEagerMeasureMemory']),
+          },
+        },
       ],
     },
   }),

@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const MARK = '@bench ';
-const TABLES = ['kernels', 'steps', 'pipeline'];
+const TABLES = ['networks', 'steps', 'pipeline', 'growth', 'kernels'];
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } });
 const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
@@ -24,19 +24,37 @@ const cell = (value, width, digits) => (value === undefined ? '' : value.toFixed
 const LINES = {
   kernels: (row) =>
     `${`${row.kernel} ${row.case}`.padEnd(52)}${cell(row.us, 10, 1)} µs${cell(row.gflops, 9, 2)} GFLOP/s${cell(row.gbs, 9, 2)} GB/s  (${row.clock} clock, ${row.adapter})`,
+  networks: (row) =>
+    `${row.network.padEnd(52)}${cell(row.parameters / 1e6, 10, 2)} M parameters, ${(row.bytes / 1e6).toFixed(1)} MB`,
   steps: (row) =>
-    `${`${row.network}, ${row.engine}`.padEnd(52)}${cell(row.median_ms, 10, 2)} ms, median of ${row.n}, ${row.dispatches} dispatches  (${row.adapter})`,
+    `${`${row.network}, ${row.engine}${row.threads > 1 ? ` ×${row.threads}` : ''}`.padEnd(64)}${cell(row.median_ms, 10, 2)} ms, median of ${row.n}, ${row.dispatches} dispatches  (${row.how}, ${row.adapter})`,
   pipeline: (row) =>
     `${`both voices, ${row.backend}`.padEnd(52)}${cell(row.tick_ms, 10, 2)} ms a tick, real-time factor ${row.rtf.toFixed(2)}, ${(row.gpu_bytes / 1e6).toFixed(1)} MB on the GPU  (${row.adapter})`,
+  growth: (row) =>
+    `${`after ${row.talk_s} s of talk, ${row.backend}`.padEnd(52)}${cell(row.ms_per_s, 10, 1)} ms per second of talk, ${(row.gpu_bytes / 1e6).toFixed(1)} MB on the GPU, ${(row.js_bytes / 1e6).toFixed(1)} MB in JavaScript  (${row.how})`,
 };
 
 function take(line) {
   const at = line.indexOf(MARK);
   if (at < 0) return rest.push(line);
-  const { table = 'kernels', ...row } = JSON.parse(line.slice(at + MARK.length));
+  const { table, ...row } = JSON.parse(line.slice(at + MARK.length));
   results.adapter ??= row.adapter;
   results[table].push(row);
   console.log(LINES[table](row));
+}
+
+/** Says for each piece of work how our kernels stand to onnxruntime-web. */
+function compare(steps) {
+  for (const { network, median_ms } of steps.filter(({ engine }) => engine === 'wgsl')) {
+    const other = (name, threads) =>
+      steps.find((row) => row.network === network && row.engine === name && row.threads === threads)
+        ?.median_ms;
+    const [gpu, wasm] = [other('ort-webgpu', 0), other('ort-wasm', 1)];
+    if (gpu && wasm)
+      console.log(
+        `${network.padEnd(52)}${cell(gpu / median_ms, 10, 1)} × faster than ort-webgpu, ${(median_ms / wasm).toFixed(1)} × the time of ort-wasm on one thread`,
+      );
+  }
 }
 
 const child = spawn(process.execPath, [vitest, 'run', '--project', 'bench', ...filter], {
@@ -46,6 +64,7 @@ const child = spawn(process.execPath, [vitest, 'run', '--project', 'bench', ...f
 });
 createInterface({ input: child.stdout }).on('line', take);
 child.on('close', (code) => {
+  compare(results.steps);
   const rows = TABLES.reduce((sum, table) => sum + results[table].length, 0);
   if (code !== 0) console.error(rest.join('\n'));
   else if (rows === 0) console.error(`No bench is named ${positionals.join(' ')}.`);
