@@ -3,7 +3,8 @@ import { FACE_CHANNELS, frameSample } from '../../src/engine/motion.ts';
 import { type Character, loadCharacter } from '../../src/engine/stage/character.ts';
 import { CHANNEL } from '../../src/engine/stage/retarget.ts';
 import { Stage } from '../../src/engine/stage/stage.ts';
-import { FRAME_NUMBERS, Timeline } from '../../src/engine/timeline.ts';
+import { FACE_NUMBERS, Timeline } from '../../src/engine/timeline.ts';
+import { addUpper, bodiesOf, walk } from '../bodies.ts';
 import { makeTinyVrm, type TinyVrm } from './tiny-vrm.ts';
 
 const WIDTH = 320;
@@ -38,7 +39,7 @@ const pixels = ({ canvas }: Stage) => {
 
 /** Draws the stage with the same life and another mouth, and returns the changed pixels of each half. */
 const changedByJaw = (stage: Stage, person: number) => {
-  const face = new Float32Array(FRAME_NUMBERS);
+  const face = new Float32Array(FACE_NUMBERS);
   for (let k = 0; k < 90; k++) {
     face[person * FACE_CHANNELS + CHANNEL.jawOpen] = k < 30 ? 0 : 1;
     stage.timeline.push({ frameIndex: k, face });
@@ -74,6 +75,63 @@ describe('stage', () => {
     const before = pixels(stage);
     for (let i = 1; i <= 60; i++) stage.render(0, i / 20);
     expect(pixels(stage).some((value, i) => Math.abs(value - before[i]!) > 40)).toBe(true);
+  });
+
+  test.each<[string, TinyVrm]>([
+    ['VRM 1.0', {}],
+    ['VRM 0.x', { version: '0' }],
+  ])('lives the bodies of the motion and eases into them and out again, %s', async (_, left) => {
+    const stage = await makeStage(left);
+    const bodies = bodiesOf((f) => addUpper(f, 'leftUpperArm', 0, 0, 1.9), 120);
+    const face = new Float32Array(FACE_NUMBERS);
+    for (let k = 0; k < 120; k++)
+      stage.timeline.push({ frameIndex: k, face, body: bodies.subarray(k * 150, (k + 1) * 150) });
+    const [{ vrm }] = stage.characters;
+    const at = (name: 'leftHand' | 'leftFoot' | 'head') =>
+      vrm.humanoid.getRawBoneNode(name)!.getWorldPosition(stage.camera.position.clone());
+    let nowS = 0;
+    let last = at('leftHand');
+    let fastest = 0;
+    const show = (fromS: number, toS: number) => {
+      for (let s = fromS; s < toS; s += 1 / 30) {
+        nowS += 1 / 30;
+        stage.render(s * 16_000, nowS);
+        const hand = at('leftHand');
+        if (nowS > 0.1) fastest = Math.max(fastest, 30 * hand.distanceTo(last));
+        last = hand;
+      }
+    };
+    show(0, 0.1);
+    const hanging = at('leftHand').y;
+    show(0.1, 3);
+    expect(at('leftHand').y).toBeGreaterThan(at('head').y - 0.1); // the arm is up
+    const foot = at('leftFoot');
+    show(3, 3.8);
+    expect(at('leftFoot').distanceTo(foot)).toBeLessThan(0.003);
+    show(3.8, 7); // nothing comes any more
+    expect(at('leftHand').y).toBeLessThan(hanging + 0.08);
+    expect(fastest).toBeLessThan(5);
+  });
+
+  test('walks where the motion walks, feet on the floor', async () => {
+    const stage = await makeStage();
+    const bodies = bodiesOf(walk(-0.5), 60);
+    const face = new Float32Array(FACE_NUMBERS);
+    for (let k = 0; k < 60; k++)
+      stage.timeline.push({ frameIndex: k, face, body: bodies.subarray(k * 150, (k + 1) * 150) });
+    const hips = () =>
+      stage.characters.map(({ vrm }) =>
+        vrm.humanoid.getRawBoneNode('hips')!.getWorldPosition(stage.camera.position.clone()),
+      );
+    for (let k = 0; k < 30; k++) stage.render(frameSample(k), k / 30);
+    const before = hips();
+    for (let k = 30; k < 59; k++) stage.render(frameSample(k), k / 30);
+    hips().forEach((at, p) => {
+      expect(at.distanceTo(before[p]!)).toBeGreaterThan(0.3);
+      expect(Math.abs(at.x)).toBeGreaterThan(Math.abs(before[p]!.x)); // away from each other
+    });
+    const foot = stage.characters[0].vrm.humanoid.getRawBoneNode('leftFoot')!;
+    expect(foot.getWorldPosition(stage.camera.position.clone()).y).toBeGreaterThan(0.05);
   });
 
   test('fits both people into any picture', async () => {
