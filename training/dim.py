@@ -113,7 +113,7 @@ class CodeDecoder(Stack):
         nn.init.normal_(self.token_emb.weight, std=0.3)
 
     def embed(self, codes: Tensor) -> Tensor:
-        """Sum [..., rows, T, d] of the embeddings of previous codes [..., rows, T, G]; every second row is a speaker's."""
+        """Sum [..., rows, T, d] of the embeddings of the previous codes [..., rows, T, G]; odd rows are speakers'."""
         half = self.groups * self.codes
         role = torch.arange(codes.shape[-3], device=codes.device)[:, None, None] % 2
         group = torch.arange(self.groups, device=codes.device)

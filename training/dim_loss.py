@@ -11,12 +11,14 @@ from dim_windows import Batch
 
 ROLES = ("listener", "speaker")
 HEAD = slice(len(CHANNELS) - 3, len(CHANNELS))
+LIDS = [i for i, name in enumerate(CHANNELS) if name.startswith("eyeBlink")]
 
 
 def channel_weights(config: dict, role: str, device: torch.device) -> Tensor:
     """Weight [C] of each motion channel in a role's reconstruction, mean 1."""
     weights = torch.full((len(CHANNELS),), config["channel_weights"][role]["face"], device=device)
     weights[HEAD] = config["channel_weights"][role]["head"]
+    weights[LIDS] = config["channel_weights"][role]["lids"]
     return weights / weights.mean()
 
 

@@ -16,6 +16,8 @@ from speech_encoder import load_encoder
 
 # Standard deviations are floored so that still channels do not amplify noise.
 STD_FLOOR = 0.03
+# Streams are given codes in pieces, each with more past than its encoder's ring.
+PIECE, RUN_UP = 144, 72
 
 
 @dataclass
@@ -86,10 +88,13 @@ class Corpus:
         device = model.mean.device
         for s in range(streams):
             z = model.normalise(torch.from_numpy(self.motion[s]).float().to(device))
-            past = model.rest_motion.expand(2, 4, -1)
+            early = model.rest_motion.expand(2, RUN_UP + 4, -1)
+            z = torch.cat([early, z, early[:, : -frames % PIECE]], 1)
+            pieces = z.unfold(1, PIECE + RUN_UP + 4, PIECE).transpose(2, 3).flatten(0, 1)
             for name, rows in (("speaker_vq", SPEAKER_OF), ("listener_vq", LISTENER_OF)):
                 vq = model.get_submodule(name)
-                self.codes[s, list(rows)] = vq.quantize(vq.encode(z, past)).cpu().numpy()
+                codes = vq.quantize(vq.encode(pieces[:, 4:], pieces[:, :4]))[:, RUN_UP:]
+                self.codes[s, list(rows)] = codes.unflatten(0, (2, -1)).flatten(1, 2)[:, :frames].cpu().numpy()
         self.rest_codes = model.rest_codes.cpu().numpy().astype(np.int16)
 
     def batch(self, model: Dim, count: int, frames: int) -> Batch:

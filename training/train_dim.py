@@ -92,6 +92,21 @@ def differentiated(
     return parts, torch.autograd.grad(loss, parameters, allow_unused=True)
 
 
+@torch.no_grad()
+def lay_out_codes(model: Dim, generator: torch.Generator) -> None:
+    """Starts embeddings and logits of the codes from the codebooks: what is near there is alike from the first step."""
+    decoder = model.decoder_joint
+    place = 0
+    for vq in (model.listener_vq, model.speaker_vq):
+        for table in vq.quantize.tables():
+            even = ((table - table.mean(0)) / table.std()).cpu()
+            rows = slice(place, place + len(table))
+            for weight, size in ((decoder.token_emb.weight, 0.3), (decoder.to_logits.weight, 0.07)):
+                turned = torch.randn(table.shape[1], weight.shape[1], generator=generator) / table.shape[1] ** 0.5
+                weight[rows] = (size * even @ turned).to(weight.device)
+            place += len(table)
+
+
 class Training:
     """A run of the three stages: model, optimiser, average, log and checkpoint."""
 
@@ -156,6 +171,8 @@ class Training:
             trained = {k.removeprefix(prefix): v for k, v in self.average.state.items() if k.startswith(prefix)}
             if self.stage == "pretrain" and self.step == 0:
                 self.model.get_submodule(name).load_state_dict(trained)
+        if self.stage == "pretrain" and self.step == 0:
+            lay_out_codes(self.model, self.generators[0])
         self.model.set_rest(torch.zeros_like(self.model.mean))
         self.average.state["rest_codes"] = self.model.rest_codes.clone()
         for corpus in (self.corpus, self.validation):
@@ -219,7 +236,7 @@ class Training:
             parts = self.gradients(stage, usages, parameters)
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimiser.step()
-            self.average.update(self.model, self.step if self.stage == "vq" else self.step + 1000)
+            self.average.update(self.model, self.step + (1000 if self.stage == "finetune" else 0))
             self.step += 1
             recent.append(parts)
             last = self.step == stage["steps"] or hurried >= 1
