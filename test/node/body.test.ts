@@ -7,7 +7,7 @@ import { PLACEMENT_PRESETS, placementInto, placementOf } from '../../src/engine/
 import { stepRoot } from '../../src/engine/body/root.ts';
 import { expInto, multiplyInto, quaternionInto, rotateInto, yawOf } from '../../src/engine/body/rotation.ts';
 import { BODY_AT, Figure, JOINT, type JOINTS } from '../../src/engine/body/skeleton.ts';
-import { Calm } from '../../src/engine/body/smooth.ts';
+import { Calm, Steady } from '../../src/engine/body/smooth.ts';
 import { BODY_NUMBERS, PERSONS } from '../../src/engine/motion.ts';
 import {
   addLower,
@@ -258,8 +258,7 @@ describe('smoothing', () => {
   });
 
   /** Amplitude of a filtered sine of a few cycles a second. */
-  const kept = (hz: number, amplitude: number) => {
-    const calm = new Calm(1, new Float64Array(2));
+  const kept = (hz: number, amplitude: number, calm: Calm | Steady = new Calm(1, new Float64Array(2))) => {
     let largest = 0;
     for (let k = 0; k < 150; k++) {
       const value = Float64Array.of(amplitude * Math.sin((2 * Math.PI * hz * k) / 30));
@@ -268,7 +267,15 @@ describe('smoothing', () => {
     }
     return largest / amplitude;
   };
-  test('calms jitter, keeps nods and strokes', () => {
+  test('steadies heads that tremble, and lets them nod', () => {
+    const steady = (hz: number) => kept(hz, 0.1, new Steady(1, new Float64Array(2)));
+    expect(steady(2.5)).toBeGreaterThan(0.9);
+    expect(steady(1)).toBeCloseTo(1, 1);
+    expect(steady(8)).toBeLessThan(0.25);
+    expect(steady(12)).toBeLessThan(0.08);
+  });
+
+  test('calms jitter of hands, keeps strokes', () => {
     expect(kept(12, 0.006)).toBeLessThan(0.5);
     expect(kept(9, 0.006)).toBeLessThan(0.55);
     expect(kept(2.5, 0.12)).toBeGreaterThan(0.9);

@@ -15,7 +15,7 @@ import { type PlacedRoot, type PlacementPreset, placementInto, placementOf } fro
 import { REST_LOWER, REST_UPPER } from './rest.ts';
 import { stepRoot } from './root.ts';
 import { BODY_AT, Figure } from './skeleton.ts';
-import { CALM_STATE, Calm } from './smooth.ts';
+import { CALM_STATE, Calm, STEADY_STATE, Steady } from './smooth.ts';
 import { Source, sourceState } from './source.ts';
 
 export type { PlacedRoot, PlacementPreset } from './placement.ts';
@@ -44,14 +44,19 @@ const STOP_S = 0.15;
 /** A gap of more frames than this is jumped over. */
 const LONGEST_GAP = 64;
 const HEIGHT_M = [0.2, 1.3] as const;
-const CALM_CHANNELS = UPPER_FEATURES + 3;
+const HEAD = 3;
 const STATE_OF_PERSON =
-  sourceState(LOWER_FEATURES) + sourceState(UPPER_FEATURES) + CALM_CHANNELS * CALM_STATE + FOOT_LOCK_STATE;
+  sourceState(LOWER_FEATURES) +
+  sourceState(UPPER_FEATURES) +
+  UPPER_FEATURES * CALM_STATE +
+  HEAD * STEADY_STATE +
+  FOOT_LOCK_STATE;
 
 type Person = {
   readonly lower: Source;
   readonly upper: Source;
   readonly calm: Calm;
+  readonly steady: Steady;
   readonly feet: FootLock;
 };
 
@@ -73,7 +78,7 @@ export class BodyMotion {
   readonly #ahead = placementOf('vis-a-vis');
   readonly #home = placementOf('vis-a-vis');
   readonly #speeds = new Float64Array(PERSONS);
-  readonly #moving = new Float64Array(CALM_CHANNELS);
+  readonly #moving = new Float64Array(UPPER_FEATURES + HEAD);
   readonly #apart = new Apart();
   #next = 0;
   #heldFrames = 0;
@@ -90,7 +95,8 @@ export class BodyMotion {
       return {
         lower: new Source(this.#lower, p, REST_LOWER, take(sourceState(LOWER_FEATURES))),
         upper: new Source(this.#upper, p, REST_UPPER, take(sourceState(UPPER_FEATURES))),
-        calm: new Calm(CALM_CHANNELS, take(CALM_CHANNELS * CALM_STATE)),
+        calm: new Calm(UPPER_FEATURES, take(UPPER_FEATURES * CALM_STATE)),
+        steady: new Steady(HEAD, take(HEAD * STEADY_STATE)),
         feet: new FootLock(take(FOOT_LOCK_STATE)),
       };
     });
@@ -152,12 +158,13 @@ export class BodyMotion {
     placementOf(preset).forEach((root, p) => {
       Object.assign(this.#roots[p], root);
       Object.assign(this.#home[p], root);
-      const { lower, upper, calm, feet } = this.#persons[p];
+      const { lower, upper, calm, steady, feet } = this.#persons[p];
       lower.reset();
       upper.reset();
       this.#moving.fill(0);
       this.#moving.set(REST_UPPER);
       calm.reset(this.#moving);
+      steady.reset();
       feet.reset();
       this.#assemble(p);
       this.#figures[p].pose(this.#frame, p * BODY_NUMBERS);
@@ -221,17 +228,18 @@ export class BodyMotion {
 
   /** Takes the features of a frame and moves the root by them; returns false where they are not all there. */
   #features(p: number, frame: number, head: Float32Array): boolean {
-    const { lower, upper, calm } = this.#persons[p];
+    const { lower, upper, calm, steady } = this.#persons[p];
     const whole = lower.advance(frame);
     const both = upper.advance(frame) && whole;
     const moving = this.#moving;
     moving.set(upper.values);
-    for (let i = 0; i < 3; i++) {
-      const value = head[3 * p + i];
+    for (let i = 0; i < HEAD; i++) {
+      const value = head[HEAD * p + i];
       if (isBroken(value)) this.#nonFinite++;
       moving[UPPER_FEATURES + i] = isBroken(value) ? this.#frame[p * BODY_NUMBERS + BODY_AT.head + i] : value;
     }
     calm.apply(moving, 0);
+    steady.apply(moving, UPPER_FEATURES);
     const stop = Math.exp(-lower.age / (STOP_S * FRAME_RATE_HZ));
     const { values } = lower;
     stepRoot(this.#roots[p], values[0] * stop, values[1] * stop, values[2] * stop);
@@ -245,7 +253,7 @@ export class BodyMotion {
     const { lower } = this.#persons[p];
     this.#putRoot(p);
     for (let i = BODY_AT.lower; i < BODY_AT.upper; i++) frame[at + i] = lower.values[i];
-    for (let i = 0; i < CALM_CHANNELS; i++) frame[at + BODY_AT.upper + i] = this.#moving[i];
+    for (let i = 0; i < UPPER_FEATURES + HEAD; i++) frame[at + BODY_AT.upper + i] = this.#moving[i];
   }
 
   #putRoot(p: number) {
