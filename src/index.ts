@@ -239,8 +239,9 @@ export class Duologue {
     this.reports = [characters[0].report(), characters[1].report()];
     this.#timeline = new Timeline();
     const onLost = (error: EngineError) => this.#emit('error', error);
-    const { container, seed } = options;
-    this.#stage = new Stage({ container, characters, timeline: this.#timeline, seed, onLost });
+    const { container, seed, placement = 'vis-a-vis' } = options;
+    const timeline = this.#timeline;
+    this.#stage = new Stage({ container, characters, timeline, placement, seed, onLost });
     this.#delay = new DelayNode(context, { delayTime: FIRST_DELAY_S, maxDelayTime: 1 });
     this.#delay.connect(context.destination);
     this.#levels = [0, 1].map((person) => levelMeter(captured.input(person)));
