@@ -1,3 +1,5 @@
+import { AnimationMixer, Vector3 } from 'three';
+import { BVHLoader } from 'three/addons/loaders/BVHLoader.js';
 import { expect, test } from 'vitest';
 import { matrixInto, quaternionInto } from '../../src/engine/body/rotation.ts';
 import { Figure, JOINTS } from '../../src/engine/body/skeleton.ts';
@@ -294,6 +296,18 @@ test('BVH: every joint stands where the body has it; fingers curl; 30 frames a s
     });
   }
   expect(new Set(rows.map((row) => row.join())).size).toBeGreaterThan(10);
+
+  // A reader that is not ours finds the same.
+  const { skeleton, clip } = new BVHLoader().parse(text);
+  const mixer = new AnimationMixer(skeleton.bones[0]);
+  mixer.clipAction(clip).play();
+  mixer.setTime(11 / 30);
+  skeleton.bones[0].updateMatrixWorld(true);
+  figure.pose(bodies, 22 * BODY_NUMBERS, 23 * BODY_NUMBERS);
+  JOINTS.forEach((name, j) => {
+    const at = skeleton.getBoneByName(name)?.getWorldPosition(new Vector3()).toArray() ?? [];
+    for (let i = 0; i < 3; i++) expect(at[i], name).toBeCloseTo(100 * figure.positions[3 * j + i], 1);
+  });
 });
 
 test('BVH: a fist closes to the palm on both sides', () => {

@@ -8,7 +8,7 @@ export type Placement = {
 };
 
 const FIELD_OF_VIEW_DEG = 30;
-const SHOULDERS_M = 0.58;
+const SHOULDERS_M = 0.66;
 const OVER_HEAD_M = 0.23;
 const OVER_HIPS_M = 0;
 
