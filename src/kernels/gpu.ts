@@ -61,6 +61,11 @@ export async function openGpu(
   const software = info.isFallbackAdapter === true || SOFTWARE.test(words);
   const suggested = { software, subgroups: features.has('subgroups'), f16: false };
   ORIGINS.set(device, { gpu, tuning: { ...suggested, ...tuning } });
+  if (features.has('shader-f16') && !software && tuning?.f16 === undefined) {
+    const { f16Agrees } = await import('./f16.ts'); // it has plans, which are tuned here
+    const f16 = await f16Agrees(device);
+    ORIGINS.set(device, { gpu, tuning: { ...suggested, ...tuning, f16 } });
+  }
   device.addEventListener('uncapturederror', ({ error }) =>
     onError?.(new EngineError('bug', `GPU: ${error.message}`, { cause: error })),
   );

@@ -82,7 +82,7 @@ export type Reference<K> =
         readonly run: (data: Record<keyof U, Float64Array>, dims: Dims<U>, options: Options) => void;
         readonly cases: Readonly<Record<string, Case<U, Options>>>;
         readonly flops: (dims: Dims<U>, options: Options) => number;
-        /** Allowed error: |gpu − ref| ≤ abs + rel·|ref|. Default { abs: 1e-5, rel: 1e-4 }. */
+        /** Allowed error: |gpu − ref| ≤ abs + rel·|ref|. Default { abs: 1e-5, rel: 1e-4 }; variants `f16` have their own. */
         readonly tolerance?: { readonly abs: number; readonly rel: number };
       }
     : never;

@@ -30,6 +30,7 @@ export default {
       dims: { R: 4, T: 6, C: 5, S: 2, E: 20, U: 3, O: 33 },
       options: { stride: 2, act: 'gelu' },
     },
+    'eight channels, five rows': { dims: { R: 1, T: 5, C: 8, S: 2, E: 24, U: 5, O: 6 } },
     'wide first layer': { dims: { R: 2, T: 2, C: 80, S: 4, E: 400, U: 2, O: 256 }, options: { act: 'gelu' } },
     conv_down: {
       dims: { R: 2, T: 2, C: 256, S: 2, E: 1024, U: 1, O: 256 },

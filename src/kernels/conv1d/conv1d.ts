@@ -1,6 +1,7 @@
 import { EngineError } from '../../errors.ts';
 import { kernel, type Launch, type Tuning } from '../kernel.ts';
-import { ACTIVATIONS, type Activation, splitOf } from '../linear/linear.ts';
+import { ACTIVATIONS, type Activation, splitOf, tileOf } from '../linear/linear.ts';
+import vec4 from './conv1d.vec4.wgsl?raw';
 import wgsl from './conv1d.wgsl?raw';
 
 type Sizes = Readonly<Record<'R' | 'T' | 'C' | 'S' | 'O' | 'E' | 'U', number>>;
@@ -15,9 +16,16 @@ const launch =
         'bug',
         `conv1d: kernel ${K}, stride ${stride}: ${S} + ${T} rows do not give ${U}`,
       );
+    const M = R * U;
+    const constants = { C, S, T, U, E, O, M, STRIDE: stride, ACT: ACTIVATIONS[act], ADD };
+    if (C % 8 === 0) {
+      const { LANES, GROUPS } = tileOf({ C: E, O, M }, tuning).split;
+      const grid = [Math.ceil(O / (4 * GROUPS)), Math.ceil(M / 4), 1] as const;
+      return { variant: 'vec4', constants: { ...constants, LANES, GROUPS }, grid };
+    }
     const split = splitOf(E, tuning);
     return {
-      constants: { C, S, T, U, E, O, M: R * U, STRIDE: stride, ...split, ACT: ACTIVATIONS[act], ADD },
+      constants: { ...constants, ...split },
       grid: [Math.ceil(O / (4 * split.GROUPS)), Math.ceil((R * U) / 4), 1],
     };
   };
@@ -30,6 +38,7 @@ const launch =
 export const conv1d = kernel({
   name: 'conv1d',
   wgsl,
+  variants: { vec4 },
   tensors: { x: 'read R T C', state: 'read R S C', w: 'half O E', b: 'read O', out: 'write R U O' },
   launch: launch(0),
 });
@@ -38,6 +47,7 @@ export const conv1d = kernel({
 export const conv1dAdd = kernel({
   name: 'conv1d_add',
   wgsl,
+  variants: { vec4 },
   tensors: { x: 'read R T C', state: 'read R S C', w: 'half O E', b: 'read O', out: 'update R U O' },
   launch: launch(1),
 });

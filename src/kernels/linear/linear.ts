@@ -1,4 +1,5 @@
 import { kernel, type Launch, type Tuning } from '../kernel.ts';
+import f16 from './linear.f16.wgsl?raw';
 import vec4 from './linear.vec4.wgsl?raw';
 import wgsl from './linear.wgsl?raw';
 
@@ -39,7 +40,7 @@ const launch =
     const constants = { C, O, M: R * T, ACT: ACTIVATIONS[act], ADD };
     if (C % 8 === 0) {
       const { split, grid } = tileOf(constants, tuning);
-      return { variant: 'vec4', constants: { ...constants, ...split }, grid };
+      return { variant: tuning.f16 ? 'f16' : 'vec4', constants: { ...constants, ...split }, grid };
     }
     const split = splitOf(C, tuning);
     return {
@@ -52,7 +53,7 @@ const launch =
 export const linear = kernel({
   name: 'linear',
   wgsl,
-  variants: { vec4 },
+  variants: { vec4, f16 },
   tensors: { x: 'read R T C', w: 'half O C', b: 'read O', out: 'write R T O' },
   launch: launch(0),
 });
@@ -61,7 +62,7 @@ export const linear = kernel({
 export const linearAdd = kernel({
   name: 'linear_add',
   wgsl,
-  variants: { vec4 },
+  variants: { vec4, f16 },
   tensors: { x: 'read R T C', w: 'half O C', b: 'read O', out: 'update R T O' },
   launch: launch(1),
 });

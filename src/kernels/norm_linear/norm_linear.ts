@@ -2,6 +2,7 @@ import { EngineError } from '../../errors.ts';
 import { kernel, type Tuning } from '../kernel.ts';
 import { ACTIVATIONS, type Activation, tileOf } from '../linear/linear.ts';
 import type { Tensor } from '../tensor.ts';
+import f16 from './norm_linear.f16.wgsl?raw';
 import subgroups from './norm_linear.subgroups.wgsl?raw';
 import wgsl from './norm_linear.wgsl?raw';
 
@@ -12,7 +13,7 @@ import wgsl from './norm_linear.wgsl?raw';
 export const normLinear = kernel({
   name: 'norm_linear',
   wgsl,
-  variants: { subgroups },
+  variants: { subgroups, f16 },
   tensors: {
     x: 'read R T C',
     gain: 'read C',
@@ -27,7 +28,8 @@ export const normLinear = kernel({
     const M = R * T;
     const { split, grid } = tileOf({ C, O, M }, tuning);
     const constants = { C, O, M, EPS: eps, ...split, ACT: ACTIVATIONS[act] };
-    if (tuning.subgroups && !tuning.software) return { variant: 'subgroups', constants, grid };
+    if (tuning.subgroups && !tuning.software)
+      return { variant: tuning.f16 ? 'f16' : 'subgroups', constants, grid };
     const ROWS = Math.min(M, split.TILE);
     const SHARERS = (split.LANES * split.GROUPS) / 2 ** Math.ceil(Math.log2(ROWS));
     return { constants: { ...constants, ROWS, SHARERS }, grid };
