@@ -30,7 +30,7 @@ function half(value: number) {
  * channels on seeded numbers, both ways. False as well where the halves do not compile.
  */
 export async function f16Agrees(device: GPUDevice): Promise<boolean> {
-  using arena = new Arena(device);
+  const arena = new Arena(device);
   const { rows, C, O } = SIZE;
   const x = arena.tensor('x', [rows, 1, C], { data: numbers(rows * C, 1) });
   const w = arena.tensor('w', [O, C], {
@@ -60,5 +60,6 @@ export async function f16Agrees(device: GPUDevice): Promise<boolean> {
     return false; // a driver that says it can and cannot
   } finally {
     readBack.dispose();
+    arena.dispose();
   }
 }
