@@ -319,6 +319,22 @@ test('command line: a list makes every conversation as it would be alone', async
   expect(JSON.parse(read('l1')).persons[1]).toMatchObject({ sound: 'silence', durationS: 0 });
 }, 120_000);
 
+test('command line: lips alone where asked for: no bodies, and it says so', async () => {
+  const a = save('lips.wav', wav([syllables(0.2, 16_000)], { rateHz: 16_000 }));
+  let said = '';
+  await runMotion([a, '-', '--out', at('lips'), '--backend', 'visemes'], (line) => {
+    said += `${line}\n`;
+  });
+  expect(said).toMatch(/^bodies {3}none: this backend has lips alone$/m);
+  expect(readdirSync(at('lips')).toSorted()).toEqual(['a.arkit.csv', 'b.arkit.csv', 'motion.json']);
+  const json = JSON.parse(readFileSync(join(at('lips'), 'motion.json'), 'utf8')) as MotionJson;
+  expect(json.bodyChannels).toEqual([]);
+  expect(json.persons.map(({ body, turn }) => [body, turn.length])).toEqual([
+    [undefined, 7],
+    [undefined, 7],
+  ]);
+}, 120_000);
+
 test('command line: webgpu and wasm agree, and auto says why it chose', async () => {
   const a = save('hum.wav', wav([syllables(0.1, 16_000)], { rateHz: 16_000 }));
   const read = (out: string) => JSON.parse(readFileSync(join(at(out), 'motion.json'), 'utf8')) as MotionJson;
@@ -340,7 +356,7 @@ test('command line: webgpu and wasm agree, and auto says why it chose', async ()
   expect(said).toMatch(
     /^backend {2}(wasm|webgpu) on .+ \((this machine has no GPU|.*adapter.*|.*GPU is here.*)\)$/m,
   );
-}, 120_000);
+}, 300_000);
 
 test('command line: an error is one line on stderr, another exit code, and no file', async () => {
   const good = save('good.wav', wav([syllables(0.1, 16_000)], { rateHz: 16_000 }));
