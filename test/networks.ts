@@ -34,8 +34,7 @@ export const options = (
 
 /** Opens a backend on a device of its own; `software: false` launches the kernels as on a real GPU, on any adapter. */
 export async function openWgsl(given: BackendOptions, tuning: { software?: boolean } = {}) {
-  // The golden vectors hold f32 arithmetic to 1e-4: what halves cost is for the kernels' own test.
-  const gpu = await openGpu(navigator.gpu, { tuning: { f16: false, ...tuning } });
+  const gpu = await openGpu(navigator.gpu, { tuning });
   const backend = await WebgpuBackend.open(gpu, models, given, 'test');
   return { gpu, device: gpu.device, backend, networks: backend.networks };
 }

@@ -39,7 +39,7 @@ export type Tuning = {
   readonly software: boolean;
   /** Lanes of a subgroup may add up among themselves. */
   readonly subgroups: boolean;
-  /** Products may be taken in halves: the adapter can, and its results were tried. */
+  /** Products may be taken in halves: it was asked for, the adapter can, and its results were tried. */
   readonly f16: boolean;
 };
 
