@@ -23,7 +23,7 @@ const cell = (value, width, digits) => (value === undefined ? '' : value.toFixed
 
 const LINES = {
   kernels: (row) =>
-    `${`${row.kernel} ${row.case}`.padEnd(52)}${cell(row.us, 10, 1)} µs${cell(row.gflops, 9, 2)} GFLOP/s${cell(row.gbs, 9, 2)} GB/s  (${row.clock} clock, ${row.adapter})`,
+    `${`${row.kernel} ${row.case}`.padEnd(52)}${cell(row.us, 10, 1)} µs${cell(row.gflops, 9, 2)} GFLOP/s${cell(row.gbs, 9, 2)} GB/s${row.bandwidth_share === undefined ? '' : `, ${(100 * row.bandwidth_share).toFixed(0)} % of a copy`}  (${row.clock} clock, ${row.adapter})`,
   networks: (row) =>
     `${row.network.padEnd(52)}${cell(row.parameters / 1e6, 10, 2)} M parameters, ${(row.bytes / 1e6).toFixed(1)} MB`,
   steps: (row) =>

@@ -45,6 +45,29 @@ async function passUs(plan: Plan, repeats: number) {
   return Number(to - from) / 1000;
 }
 
+const COPY_BYTES = 64 * 2 ** 20;
+const COPIES = 16;
+
+/** GB/s that copying a large buffer reaches, each byte read and written: what a kernel's bandwidth is held against. */
+async function copyBandwidth() {
+  const usage = GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  const buffers = [0, 1].map(() => device.createBuffer({ size: COPY_BYTES, usage }));
+  let best = 0;
+  for (let run = 0; run < RUNS; run++) {
+    const encoder = device.createCommandEncoder();
+    for (let i = 0; i < COPIES; i++)
+      encoder.copyBufferToBuffer(buffers[i % 2], 0, buffers[(i + 1) % 2], 0, COPY_BYTES);
+    const begin = performance.now();
+    device.queue.submit([encoder.finish()]);
+    await device.queue.onSubmittedWorkDone();
+    best = Math.max(best, (2 * COPIES * COPY_BYTES) / (performance.now() - begin) / 1e6);
+  }
+  for (const buffer of buffers) buffer.destroy();
+  return best;
+}
+
+const peakGbs = gpu.software ? undefined : await copyBandwidth();
+
 for (const reference of references) {
   const { kernel, cases, flops } = reference;
   for (const [label, tried] of Object.entries(cases)) {
@@ -68,6 +91,7 @@ for (const reference of references) {
         us,
         ...(gflops > 0 && { gflops }),
         gbs: bytes / us / 1000,
+        ...(peakGbs && { bandwidth_share: bytes / us / 1000 / peakGbs }),
         adapter,
         clock: stamped ? 'gpu' : 'wall',
       });
