@@ -20,6 +20,8 @@ const ARM_PUSH_M = 0.4 / FRAME_RATE_HZ;
 
 /** How far the distance, the middle of the two, and a facing may stray before they are drawn back. */
 const SLACK = { distanceM: 0.25, middleM: 0.4, yawRad: 0.35 } as const;
+/** How often a push is repeated in one frame. */
+const AGAIN = 4;
 /** Time constants and largest speeds of the way back. */
 const BACK_S = { move: 5, turn: 5 } as const;
 const BACK_M = 0.12 / FRAME_RATE_HZ;
@@ -79,8 +81,12 @@ export class Apart {
     speeds: Float64Array,
   ): void {
     const [a, b] = roots;
-    const push = this.#push(figures, before);
-    if (push > 0) separate(a, b, push / 2);
+    let push = this.#push(figures, before);
+    // Torsos that lean past each other part less than their roots do: push again what is still wanting.
+    for (let again = 0; again < AGAIN && push > 1e-4; again++) {
+      part(roots, figures, push / 2);
+      push = LEAST_DISTANCE_M - torsoDistance(figures[0], figures[1]);
+    }
     this.#drawTogether(a, b, speeds);
     for (let p = 0; p < PERSONS; p++) this.#face(roots, p, speeds[p]);
   }
@@ -126,6 +132,20 @@ export class Apart {
     );
     own.yaw -= back(off, SLACK.yawRad, BACK_S.turn, BACK_RAD) * stillness(speed);
   }
+}
+
+/** Moves each root, and the figure that shows it, by `by` metres away from the other. */
+function part(
+  roots: readonly [PlacedRoot, PlacedRoot],
+  figures: readonly [Figure, Figure],
+  by: number,
+): void {
+  const [a, b] = roots;
+  const ax = a.x;
+  const az = a.z;
+  separate(a, b, by);
+  figures[0].shift(a.x - ax, a.z - az);
+  figures[1].shift(ax - a.x, az - a.z);
 }
 
 const bearing = (roots: readonly [PlacedRoot, PlacedRoot], person: number) =>

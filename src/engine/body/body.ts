@@ -52,6 +52,13 @@ const STATE_OF_PERSON =
   HEAD * STEADY_STATE +
   FOOT_LOCK_STATE;
 
+/** What change in one frame is a jump and no motion: of hips height (m), joints (rad), hands; moves and contacts may. */
+const LOWER_JUMPS = Float64Array.from({ length: LOWER_FEATURES }, (_, f) => {
+  if (f === 3) return 0.045;
+  return f < 3 || f >= LOWER_FEATURES - 2 ? Number.POSITIVE_INFINITY : 0.36;
+});
+const UPPER_JUMPS = new Float64Array(UPPER_FEATURES).fill(0.36);
+
 type Person = {
   readonly lower: Source;
   readonly upper: Source;
@@ -93,8 +100,8 @@ export class BodyMotion {
         return this.#numbers.subarray(at - count, at);
       };
       return {
-        lower: new Source(this.#lower, p, REST_LOWER, take(sourceState(LOWER_FEATURES))),
-        upper: new Source(this.#upper, p, REST_UPPER, take(sourceState(UPPER_FEATURES))),
+        lower: new Source(this.#lower, p, REST_LOWER, LOWER_JUMPS, take(sourceState(LOWER_FEATURES))),
+        upper: new Source(this.#upper, p, REST_UPPER, UPPER_JUMPS, take(sourceState(UPPER_FEATURES))),
         calm: new Calm(UPPER_FEATURES, take(UPPER_FEATURES * CALM_STATE)),
         steady: new Steady(HEAD, take(HEAD * STEADY_STATE)),
         feet: new FootLock(take(FOOT_LOCK_STATE)),

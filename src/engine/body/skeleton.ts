@@ -128,6 +128,14 @@ export class Figure {
     }
   }
 
+  /** Moves the whole figure over the floor, in metres. */
+  shift(x: number, z: number): void {
+    for (let i = 0; i < this.positions.length; i += 3) {
+      this.positions[i] += x;
+      this.positions[i + 2] += z;
+    }
+  }
+
   #attach(j: number) {
     const { positions, rotations } = this;
     const parent = PARENTS[j];

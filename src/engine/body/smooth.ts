@@ -1,51 +1,78 @@
 import { FRAME_RATE_HZ } from '../motion.ts';
 
-/** The offset at the edge of a block goes like a critically damped spring of this rate: at rest first, then away. */
+/** Rates (a frame) of the critically damped spring by which an offset goes away: for small ones, and at the slowest. */
 const RATE = 14 / FRAME_RATE_HZ;
-const DECAY = Math.exp(-RATE);
+const SLOWEST = 4 / FRAME_RATE_HZ;
+/** The fastest an offset goes away, as a share of what counts as a jump. */
+const PACE = 0.65;
 /** What is assumed at most of the motion going on at an edge: this much a frame (rad, m). */
 const LARGEST_STEP = 0.12;
 
-/** Numbers of state that {@link EdgeSmooth} needs for each channel. */
-export const EDGE_STATE = 4;
+/** Numbers of state of an {@link EdgeSmooth} with so many channels. */
+export const edgeState = (channels: number) => 1 + 5 * channels;
 
 /**
- * Takes the jump out of the edges of blocks: where the source of a signal changes, the new one is met by an offset to
- * where the old one was heading, and the offset goes away. Inside a block nothing is delayed.
+ * Takes the jumps out of a signal made of blocks: where its source changes, or where it leaps inside a block, what comes is
+ * met by an offset to where the signal was heading, and the offset goes away, together in all channels and no faster
+ * than people move. What does not jump is not delayed.
  */
 export class EdgeSmooth {
-  readonly #channels: number;
+  readonly #jumps: Float64Array;
+  /** The rate under way, then for each channel: last value, last step, offset, its speed, last value before. */
   readonly #state: Float64Array;
 
-  /** `state` holds `channels` × {@link EDGE_STATE} numbers: last value, last step, offset and its speed. */
-  constructor(channels: number, state: Float64Array) {
-    this.#channels = channels;
+  /** `jumps` says for each channel what change in a frame is a jump; `state` holds {@link edgeState} numbers. */
+  constructor(jumps: Float64Array, state: Float64Array) {
+    this.#jumps = jumps;
     this.#state = state;
   }
 
   /** Begins anew at the values at `from[at…]`, at rest. */
   reset(from: Float64Array, at = 0): void {
-    this.#state.fill(0);
-    for (let c = 0; c < this.#channels; c++) this.#state[EDGE_STATE * c] = from[at + c];
+    const state = this.#state.fill(0);
+    state[0] = RATE;
+    for (let c = 0; c < this.#jumps.length; c++) {
+      state[1 + 5 * c] = from[at + c];
+      state[5 + 5 * c] = from[at + c];
+    }
   }
 
   /** Smooths the channels at `values[at…]` in place; `edge` is true in the first frame of another source. */
   apply(values: Float64Array, at: number, edge: boolean): void {
     const state = this.#state;
-    for (let c = 0; c < this.#channels; c++) {
-      const s = EDGE_STATE * c;
-      if (edge) {
-        state[s + 2] = state[s] + clamp(state[s + 1]) - values[at + c];
-        state[s + 3] = 0;
-      }
+    if (edge || this.#leaps(values, at)) this.#meet(values, at);
+    const decay = Math.exp(-state[0]);
+    for (let c = 0; c < this.#jumps.length; c++) {
+      const s = 1 + 5 * c;
+      state[s + 4] = values[at + c];
       const value = values[at + c] + state[s + 2];
-      const pull = state[s + 3] + RATE * state[s + 2];
-      state[s + 2] = (state[s + 2] + pull) * DECAY;
-      state[s + 3] = (state[s + 3] - RATE * pull) * DECAY;
+      const pull = state[s + 3] + state[0] * state[s + 2];
+      state[s + 2] = (state[s + 2] + pull) * decay;
+      state[s + 3] = (state[s + 3] - state[0] * pull) * decay;
       state[s + 1] = value - state[s];
       state[s] = value;
       values[at + c] = value;
     }
+  }
+
+  #leaps(values: Float64Array, at: number): boolean {
+    for (let c = 0; c < this.#jumps.length; c++)
+      if (Math.abs(values[at + c] - this.#state[5 + 5 * c]) > this.#jumps[c]) return true;
+    return false;
+  }
+
+  /** Sets the offsets; their speed stays, so that a long way is gone in one go over many blocks. */
+  #meet(values: Float64Array, at: number) {
+    const state = this.#state;
+    let rate = RATE;
+    for (let c = 0; c < this.#jumps.length; c++) {
+      const s = 1 + 5 * c;
+      state[s + 2] = state[s] + clamp(state[s + 1]) - values[at + c];
+      const far = Math.abs(state[s + 2]);
+      // A spring from rest is fastest at offset · rate / e.
+      if (far > 0) rate = Math.min(rate, (PACE * this.#jumps[c] * Math.E) / far);
+    }
+    state[0] = Math.max(SLOWEST, rate);
   }
 }
 

@@ -1,6 +1,6 @@
 import { BODY_BLOCK, FRAME_RATE_HZ } from '../motion.ts';
 import type { Blocks } from './blocks.ts';
-import { EDGE_STATE, EdgeSmooth } from './smooth.ts';
+import { EdgeSmooth, edgeState } from './smooth.ts';
 
 /** A body whose block is late keeps its pose for so long, then eases to rest. */
 const HOLD_S = 0.25;
@@ -11,7 +11,7 @@ const FROM = 1;
 const OWN = 2;
 
 /** Numbers of state of a {@link Source} with so many features. */
-export const sourceState = (features: number) => OWN + features + features * EDGE_STATE;
+export const sourceState = (features: number) => OWN + features + edgeState(features);
 
 /**
  * The features of one person's half of the body, frame by frame: those of a block where it is there, else the last ones,
@@ -27,8 +27,8 @@ export class Source {
   readonly #last: Float64Array;
   readonly #edges: EdgeSmooth;
 
-  /** `state` holds {@link sourceState} numbers. */
-  constructor(blocks: Blocks, person: number, rest: Float64Array, state: Float64Array) {
+  /** `jumps` of each feature are those of {@link EdgeSmooth}; `state` holds {@link sourceState} numbers. */
+  constructor(blocks: Blocks, person: number, rest: Float64Array, jumps: Float64Array, state: Float64Array) {
     const features = rest.length;
     this.#blocks = blocks;
     this.#person = person;
@@ -36,7 +36,7 @@ export class Source {
     this.#state = state;
     this.values = new Float64Array(features);
     this.#last = state.subarray(OWN, OWN + features);
-    this.#edges = new EdgeSmooth(features, state.subarray(OWN + features));
+    this.#edges = new EdgeSmooth(jumps, state.subarray(OWN + features));
   }
 
   /** Frames since features came; 0 while they come. */
