@@ -7,6 +7,7 @@ from torch import Tensor
 
 from body import Body
 from body_windows import PARTS, named
+from diffusion import alpha_bars
 
 SLIDE_M = 0.003
 """An error of a foot's move in a frame that costs as much as one of z = 1."""
@@ -47,23 +48,30 @@ def foot_velocity(frames: Tensor) -> Tensor:
     return step[..., None, :] + place[..., 1:, :, :] - turned
 
 
+def emphasis(model: Body, steps: Tensor) -> Tensor:
+    """Weight of the predictions at diffusion steps: the later in the sampling, the more of it is seen."""
+    return 0.5 + 2 * alpha_bars(model.config.schedule).float().to(steps.device)[steps]
+
+
 def body_loss(
-    model: Body, x0: Tensor, frames: Tensor, scale: Tensor, weights: dict[str, float]
+    model: Body, x0: Tensor, frames: Tensor, scale: Tensor, weights: dict[str, float], share: Tensor
 ) -> tuple[Tensor, dict[str, float]]:
     """Loss of predictions x0 [B, N, K, 8, 2 F] against frames [B, K, 2, 8, F], blocks 1 on, and its parts.
 
-    MSE of z, of its frame differences (the frame before a block is the context's, which is right) and, for the lower
-    body, of the moves of both feet over the floor; `scale` [F] weighs the features.
+    MSE of z, of its frame differences inside blocks, of each block's first frame (what stands before it is right) and,
+    for the lower body, of the moves of both feet over the floor; `scale` [F] weighs the features, `share` [B, N] the
+    predictions.
     """
     target = (frames - model.mean) / model.std
     z = (model.frames(x0[:, :, 1:]) - model.mean) / model.std
-    error = z - target[:, None, 1:]
+    share = share[..., None, None, None, None]
+    error, scale = z - target[:, None, 1:], scale * share
     parts = {"x0": (scale * error**2).mean()}
-    step = torch.diff(error, dim=-2, prepend=torch.zeros_like(error[..., :1, :]))
-    parts["difference"] = weights["difference"] * (scale * step**2).mean()
+    parts["difference"] = weights["difference"] * (scale * error.diff(dim=-2) ** 2).mean()
+    parts["edge"] = weights["edge"] * (scale * error[..., :1, :] ** 2).mean()
     if not model.config.lower and weights.get("foot"):
         truth = foot_velocity(frames[:, 1:])[:, None]
         slide = (foot_velocity(z * model.std + model.mean) - truth) / SLIDE_M
-        contact = frames[:, None, 1:, :, 1:, -2:]
-        parts["foot"] = weights["foot"] * ((0.3 + contact)[..., None] * slide**2).clamp(max=25).mean()
+        stress = share[..., None] * (0.3 + frames[:, None, 1:, :, 1:, -2:])[..., None]
+        parts["foot"] = weights["foot"] * (stress * (slide**2).clamp(max=100)).mean()
     return sum(parts.values()), {name: float(value.detach()) for name, value in parts.items()}

@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 
 import export
+import export_body
+import export_dim
 import export_face
 from corpus_speech import REPOSITORY
 from speech_encoder import load_encoder
@@ -23,6 +25,11 @@ def main():
         print(f"log-mel, Philox, speech encoder: graph within {error:.1e} of the twin")
         error = export_face.export(export_face.load_face(models / "face.safetensors"), Path(nowhere), goldens, {})
         print(f"face: graphs within {error:.1e} of the twin")
+        error = export_dim.export(export_dim.load_dim(models / "dim.safetensors"), Path(nowhere), goldens, {})
+        print(f"dim: graphs within {error:.1e} of the twin")
+        bodies = [export_body.load_body(models / f"body-{part}.safetensors") for part in ("lower", "upper")]
+        error = export_body.export(*bodies, Path(nowhere), goldens, [{}, {}])
+        print(f"bodies: graphs within {error:.1e} of the twins")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from body import Body, BodyConfig
-from body_loss import body_loss, feature_weights
+from body_loss import body_loss, emphasis, feature_weights
 from body_windows import PARTS, Windows, blurred, kept_statistics, load_part
 from corpus_speech import cache_folder
 from diffusion import alpha_bars
@@ -99,7 +99,7 @@ def draw(log: list[dict], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4))
-    for name in ("x0", "difference", "foot"):
+    for name in ("x0", "difference", "edge", "foot"):
         left.semilogy([e["step"] for e in log if name in e], [e[name] for e in log if name in e], label=name)
     left.set(xlabel="step", ylabel="training loss")
     left.legend()
@@ -163,8 +163,8 @@ def train(part: str, config: dict, target: Path) -> None:
         batch = {name: value.to(device) for name, value in batch.items()}
         own = step > config["own_after"] and float(torch.rand((), generator=generator)) < config["own_share"]
         with torch.autocast(device.type, torch.bfloat16):
-            x0, _ = passes(model, batch, lower, config, generator, own, config["runtime_steps_share"])
-        loss, parts = body_loss(model, x0, batch["frames"], scale, config["loss"])
+            x0, steps = passes(model, batch, lower, config, generator, own, config["runtime_steps_share"])
+        loss, parts = body_loss(model, x0, batch["frames"], scale, config["loss"], emphasis(model, steps))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -117,7 +117,7 @@ def test_overfits_one_batch(config):
     losses = []
     for step in range(100):
         x0, _ = passes(model, batch, lower, settings, generator, step % 5 == 4, 1.0)
-        loss, _ = body_loss(model, x0, frames, torch.ones(len(config.features)), {"difference": 0.0})
+        loss, _ = body_loss(model, x0, frames, torch.ones(len(config.features)), {"difference": 0.0, "edge": 0.0}, torch.ones(2, 2))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
