@@ -3,7 +3,7 @@ import { BODY_BLOCK, PERSONS } from '../motion.ts';
 
 const SLOTS = 4;
 /** No feature of a body (m, rad, 0…1) comes near this. */
-const BEYOND_REASON = 10;
+const BEYOND_REASON = 4;
 
 /** Whether a number of a network's motion is NaN, infinite or beyond all reason. */
 export const isBroken = (value: number) => !(Math.abs(value) < BEYOND_REASON);

@@ -3,6 +3,8 @@ import { FRAME_RATE_HZ } from '../motion.ts';
 /** Rates (a frame) of the critically damped spring by which an offset goes away: for small ones, and at the slowest. */
 const RATE = 14 / FRAME_RATE_HZ;
 const SLOWEST = 4 / FRAME_RATE_HZ;
+/** For channels that may leap, such as speeds: what stays on them adds up to a way. */
+const FAST = 24 / FRAME_RATE_HZ;
 /** The fastest an offset goes away, as a share of what counts as a jump. */
 const PACE = 0.65;
 /** What is assumed at most of the motion going on at an edge: this much a frame (rad, m). */
@@ -41,14 +43,15 @@ export class EdgeSmooth {
   apply(values: Float64Array, at: number, edge: boolean): void {
     const state = this.#state;
     if (edge || this.#leaps(values, at)) this.#meet(values, at);
-    const decay = Math.exp(-state[0]);
     for (let c = 0; c < this.#jumps.length; c++) {
       const s = 1 + 5 * c;
+      const rate = this.#jumps[c] < Number.POSITIVE_INFINITY ? state[0] : FAST;
+      const decay = Math.exp(-rate);
       state[s + 4] = values[at + c];
       const value = values[at + c] + state[s + 2];
-      const pull = state[s + 3] + state[0] * state[s + 2];
+      const pull = state[s + 3] + rate * state[s + 2];
       state[s + 2] = (state[s + 2] + pull) * decay;
-      state[s + 3] = (state[s + 3] - state[0] * pull) * decay;
+      state[s + 3] = (state[s + 3] - rate * pull) * decay;
       state[s + 1] = value - state[s];
       state[s] = value;
       values[at + c] = value;
