@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -162,9 +164,12 @@ def network_loss(
 ) -> tuple[Tensor, dict[str, float]]:
     """Loss of a batch in the stages after `vq`, and its parts."""
     device = model.mean.device
-    before, codes_before = batch.before, batch.codes_before
     if stage["own_samples"]:
-        before, codes_before = with_own_past(model, batch, stage["own_samples"], generator)
+        # Every further pass follows on its own frames for one frame longer.
+        for _ in range(1 + int(torch.randint(stage["own_passes"], (), generator=generator))):
+            past = with_own_past(model, batch, stage["own_samples"], generator)
+            batch = replace(batch, before=past[0], codes_before=past[1])
+    before, codes_before = batch.before, batch.codes_before
     hidden = masked(before, stage["mask"], generator)
     before = before + context_noise(before, stage["noise"], generator)
     before = before.masked_fill(hidden[..., None], 0)

@@ -6,6 +6,7 @@
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -348,10 +349,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--random", action="store_true", help="export untrained weights")
     parser.add_argument("--checkpoint", type=Path, help="checkpoint of train_dim.py (default: the latest in the cache)")
+    parser.add_argument("--predictor", type=Path, help="checkpoint for all but the VQ decoders (of the stage before)")
+    parser.add_argument("--temperature", type=float, help="of the draws, instead of the one trained with")
+    parser.add_argument("--top-k", type=int, help="codes that may be drawn")
     parser.add_argument("--models", type=Path, default=ROOT / "public/models")
     parser.add_argument("--golden", type=Path, default=ROOT / "test/golden")
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     extra: dict[str, str] = {}
     if options.random:
         model = random_dim()
@@ -359,6 +363,13 @@ def main() -> None:
         from train_dim import load_average
 
         model, extra = load_average(options.checkpoint)
+        if options.predictor:
+            other, about = load_average(options.predictor)
+            drawn = {name: t for name, t in other.state_dict().items() if "_vq.decoder." not in name}
+            model.load_state_dict(model.state_dict() | drawn)
+            extra["steps"] = f"{about['steps']}; VQ decoders {extra['steps']}"
+    chosen = {"temperature": options.temperature, "top_k": options.top_k}
+    model.config = replace(model.config, **{name: value for name, value in chosen.items() if value is not None})
     error = export(model, options.models, options.golden, extra)
     print(f"dim.safetensors, dim.onnx, dim-decoder.onnx, dim-encoder.onnx: graphs within {error:.1e} of the twin")
     if error > 1e-3:

@@ -124,10 +124,20 @@ def small_batch(model: Dim) -> Batch:
 
 
 STAGE = {
-    "mask": [0.1, 0.2], "contrast": 0.1, "contrast_temperature": 0.05, "noise": 0.1, "own_samples": 0.5,
-    "reconstruction": 1.0, "velocity": 1.0, "square": 0.2, "codebook": 1.0, "commit": 0.25,
-}  # fmt: skip
-CONFIG = {"other_role": 0.1, "channel_weights": {r: {"face": 1.0, "lids": 2.0, "head": 3.0} for r in ("listener", "speaker")}}
+    "mask": [0.1, 0.2],
+    "contrast": 0.1,
+    "contrast_temperature": 0.05,
+    "noise": 0.1,
+    "own_samples": 0.5,
+    "own_passes": 2,
+    "reconstruction": 1.0,
+    "velocity": 1.0,
+    "square": 0.2,
+    "codebook": 1.0,
+    "commit": 0.25,
+}
+WEIGHTS = {"face": 1.0, "lids": 2.0, "head": 3.0}
+CONFIG = {"other_role": 0.1, "channel_weights": {"listener": WEIGHTS, "speaker": WEIGHTS}}
 
 
 def test_learns_one_batch():
