@@ -1,16 +1,17 @@
 import { expect, suite, test } from 'vitest';
 import type { BodyNetwork } from '../../src/engine/backend/backend.ts';
 import { FACE_TO_FACE } from '../../src/engine/backend/models.ts';
+import { readSafetensors } from '../../src/engine/model/checkpoint.ts';
 import { MOST_LAYER_DISPATCHES } from '../../src/engine/model/layers.ts';
 import { PERSONS } from '../../src/engine/motion.ts';
 import { upload } from '../../src/kernels/transfer.ts';
 import { distance } from '../golden.ts';
-import { golden, makeRunner, models, openWgsl, options, workOf } from '../networks.ts';
+import { bytes, golden, makeRunner, models, openWgsl, options, workOf } from '../networks.ts';
 
 /** f32 arithmetic on the stored half weights, as PyTorch did it. */
 const TOLERANCE = 1e-4;
 
-const clock = (count: number) => Uint32Array.of(count, 1234, 0, 0);
+const clock = (count: number, seed = 1234) => Uint32Array.of(count, seed, 0, 0);
 const F32 = (values: ArrayLike<number>) => Float32Array.from(values);
 
 /** Frames [2, 8, F] in physical units of a block's tokens [8, 2F]. */
@@ -27,7 +28,10 @@ function framesOf(x: Float32Array, network: BodyNetwork) {
 suite('WGSL agrees with PyTorch', { timeout: 300_000 }, () => {
   test('behaviour: logits, codes, both motions, turn and blend, past the end of the rings', async () => {
     const vectors = await golden('dim');
-    const { device, backend, networks } = await openWgsl(options());
+    const { metadata } = readSafetensors(await bytes('/test/golden/dim.safetensors'), 'dim');
+    const [seed, temperature, topK] = ['seed', 'temperature', 'top_k'].map((key) => Number(metadata[key]));
+    const sampler = { seed, codes: { temperature, topK } };
+    const { device, backend, networks } = await openWgsl(options({}, sampler));
     const { dim, encoder, face } = networks;
     const { mean, std } = models;
     const frames = vectors('token').shape[0];
@@ -61,7 +65,7 @@ suite('WGSL agrees with PyTorch', { timeout: 300_000 }, () => {
           .row(k)
           .map((v, at) => (v - mean[at % 51]) / std[at % 51]),
       );
-      upload(device, face.clock, clock(k));
+      upload(device, face.clock, clock(k, seed));
       const [[logits, ...results]] = await run();
       if (k % 4 === 0) {
         const own = [0, 1, 2, 3].flatMap((r) => [
