@@ -54,7 +54,7 @@ export type DuologueOptions = {
   readonly steps?: number;
   /** Classifier-free guidance scale of the face and of the bodies, default 1 (off); anything else doubles the work. */
   readonly guidance?: SamplerOptions['guidance'];
-  /** How codes of listening and speaking behaviour are drawn; default temperature 0.8, topK 26. */
+  /** How codes of listening and speaking behaviour are drawn; the default is what the weights were tuned for. */
   readonly codes?: SamplerOptions['codes'];
   /** How the two stand to each other at the beginning, default `vis-a-vis`. */
   readonly placement?: PlacementPreset;

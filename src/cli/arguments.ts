@@ -11,8 +11,9 @@ export type MotionOptions = {
   readonly seed: number;
   /** Classifier-free guidance scale of the face and of the bodies; 1 is off. */
   readonly guidance: readonly [face: number, body: number];
-  readonly temperature: number;
-  readonly topK: number;
+  /** How codes are drawn; undefined for what the weights were tuned for. */
+  readonly temperature: number | undefined;
+  readonly topK: number | undefined;
   readonly style: readonly [number, number];
   readonly emotion: readonly [number, number];
   readonly action: readonly [number, number];
@@ -57,8 +58,8 @@ and DIR/motion.json (everything).
   --eta X                      fresh noise in every step, 0 to 1 (0)
   --seed N                     seed of the noise, a whole number (1)
   --guidance X or F,B          how closely faces and bodies follow the speech, 0 to 10 (1,1: off)
-  --temperature X              of head and listening codes, 0 to 5; 0 takes the likeliest (0.8)
-  --topk N                     codes to draw from, 1 to 256 (26)
+  --temperature X              of head and listening codes, 0 to 5; 0 takes the likeliest (the model's)
+  --topk N                     codes to draw from, 1 to 256 (the model's)
   --style A,B                  speaking style of each person, 0 to 3 (0,0)
   --emotion A,B                ${EMOTIONS.join(', ')} (neutral,neutral)
   --action A,B                 ${ACTIONS.join(', ')} (stand,stand)
@@ -82,8 +83,9 @@ export function parseCommand(args: readonly string[]): Command {
     eta: number('--eta', values.eta ?? '0', 0, 1),
     seed: wholeNumber('--seed', values.seed ?? '1', 0, Number.MAX_SAFE_INTEGER),
     guidance: guidance(values.guidance ?? '1'),
-    temperature: number('--temperature', values.temperature ?? '0.8', 0, 5),
-    topK: wholeNumber('--topk', values.topk ?? '26', 1, 256),
+    temperature:
+      values.temperature === undefined ? undefined : number('--temperature', values.temperature, 0, 5),
+    topK: values.topk === undefined ? undefined : wholeNumber('--topk', values.topk, 1, 256),
     style: pair('--style', values.style ?? '0,0', (text) => wholeNumber('--style', text, 0, 3)),
     emotion: pair('--emotion', values.emotion ?? 'neutral,neutral', (text) =>
       indexOf('--emotion', text, EMOTIONS),

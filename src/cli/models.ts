@@ -25,19 +25,24 @@ export async function openEngine(options: MotionOptions): Promise<Engine> {
   const folder = options.models ?? SHIPPED_MODELS;
   const { steps, eta, seed, style, emotion, action, relationship, temperature, topK, placement } = options;
   const [face, body] = options.guidance;
-  const sampler = { steps, eta, seed, guidance: { face, body }, codes: { temperature, topK } };
+  const guidance = { face, body };
+  const codes = { ...(temperature !== undefined && { temperature }), ...(topK !== undefined && { topK }) };
   const node = await gpuFor(options.backend);
   const { backend, models } = await openBackend(
-    node.gpu || options.backend === 'visemes' ? options.backend : 'wasm',
+    choiceFor(options.backend, node),
     {
       fetch: (name) => readModel(join(folder, name)),
       gpu: node.gpu,
       runtime: () =>
         readModel(createRequire(import.meta.url).resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm')),
     },
-    { sampler, conditions: { style, facing: FACING, emotion, action, relationship } },
+    {
+      sampler: { steps, eta, seed, guidance, codes },
+      conditions: { style, facing: FACING, emotion, action, relationship },
+    },
   );
   const { backend: tier, adapter, reason } = backend.info;
+  const tuned = models.dim.config;
   const source: MotionSource = {
     models: [
       { network: 'speech-encoder', version: CHECKPOINT_VERSION, sha256: sha256(models.encoderFile) },
@@ -46,7 +51,13 @@ export async function openEngine(options: MotionOptions): Promise<Engine> {
       { network: 'body-lower', version: CHECKPOINT_VERSION, sha256: sha256(models.body.lower.file) },
       { network: 'body-upper', version: CHECKPOINT_VERSION, sha256: sha256(models.body.upper.file) },
     ],
-    sampler,
+    sampler: {
+      steps,
+      eta,
+      seed,
+      guidance,
+      codes: { temperature: tuned.temperature, topK: tuned.topK, ...codes },
+    },
     placement,
     relationship: RELATIONSHIPS[relationship],
     lookahead: models.encoder.lookahead,
@@ -55,6 +66,12 @@ export async function openEngine(options: MotionOptions): Promise<Engine> {
     precision: 'f16 weights, f32 arithmetic',
   };
   return { backend, models, source };
+}
+
+/** Files need not be made in real time: `auto` takes the networks whole, on a real GPU where there is one. */
+function choiceFor(choice: MotionOptions['backend'], { gpu }: NodeGpu): MotionOptions['backend'] {
+  if (choice !== 'auto') return choice;
+  return gpu ? 'webgpu' : 'wasm';
 }
 
 async function gpuFor(choice: MotionOptions['backend']): Promise<NodeGpu> {

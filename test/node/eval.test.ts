@@ -63,7 +63,7 @@ test.skipIf(absent)(
     for (let u = 0; u < UTTERANCES; u++) {
       const { id, segments } = all[Math.floor(u * step)];
       const sound = await readSound(join(KATHLEEN, 'flac', `${id}.flac`));
-      const { persons, frames } = await generateMotion([sound, undefined], engine);
+      const { persons, frames } = await generateMotion([sound, undefined], engine, command.options);
       for (const { phone, startS, durationS } of segments) {
         if (phone === 'SIL') continue;
         const truth = visemes.visemeOfPhone[phones.indexOf(phone)];

@@ -7,8 +7,11 @@ import { FACE_TO_FACE } from './models.ts';
 /** Median milliseconds of a whole tick up to which WGSL is chosen: the page has to draw on the same GPU. */
 export const WEBGPU_LIMIT_MS = 20;
 
-/** Median milliseconds of a whole tick up to which WebAssembly is chosen: little less than the tick lasts, 33.3 ms. */
-export const WASM_LIMIT_MS = 30;
+/**
+ * Median milliseconds of a whole tick up to which WebAssembly is chosen. It may be more than the tick lasts (33.3 ms): a
+ * late machine drops body blocks first, half of its work, and lips alone are the last thing to fall back to.
+ */
+export const WASM_LIMIT_MS = 60;
 
 /** Ticks over which a median is taken, and the fewest that count. */
 const WINDOW = 5;

@@ -121,7 +121,9 @@ export class WasmBehaviour {
   /** One frame, after its face; `onLogits` sees what the codes are drawn from, [4, 2, 256]. */
   async step({ token, voicing, face }: Heard, onLogits?: (logits: Float32Array) => void): Promise<void> {
     const { dim } = this.#models;
-    const { seed, codes = { temperature: dim.config.temperature, topK: dim.config.topK } } = this.#options;
+    const { temperature, topK } = dim.config;
+    const { seed } = this.#options;
+    const codes = { temperature, topK, ...this.#options.codes };
     this.#token.set(token);
     this.#feedCodes();
     const frame = this.#predictor.blocks;

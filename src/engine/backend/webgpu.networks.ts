@@ -66,7 +66,7 @@ export function networks(device: GPUDevice, arena: Arena, models: Models, sample
     dimWeights,
     config,
     { mean, std, faceMean: models.mean, faceStd: models.std },
-    codes ?? { temperature: config.temperature, topK: config.topK },
+    { temperature: config.temperature, topK: config.topK, ...codes },
     { clock: faces.clock, token, voicing, face: emittedFace },
   );
   const vq = vqEncoders(device, arena, dimWeights, config);

@@ -12,6 +12,6 @@ export type SamplerOptions = {
   readonly guidance?: { readonly face: number; readonly body: number };
   /** How a step is taken; default `ddim`. Released DiffSpeaker weights need `x0-replacement`. */
   readonly rule?: StepRule;
-  /** How codes are drawn (DIM 3.3); temperature 0 takes the likeliest. Default temperature 0.8, topK 26. */
-  readonly codes?: { readonly temperature: number; readonly topK: number };
+  /** How codes are drawn (DIM 3.3); temperature 0 takes the likeliest. The default is what the weights were tuned for. */
+  readonly codes?: { readonly temperature?: number; readonly topK?: number };
 };
