@@ -1,5 +1,5 @@
 import type { Backend, BackendInfo } from '../engine/backend/backend.ts';
-import { type BackendChoice, openBackend } from '../engine/backend/open.ts';
+import { openBackend } from '../engine/backend/open.ts';
 import { wasmRuntimeUrl } from '../engine/backend/wasm.runtime.ts';
 import { Generator } from '../engine/model/generator.ts';
 import { EngineError, invariant } from '../errors.ts';
@@ -38,7 +38,8 @@ const opened = () => {
   return loaded;
 };
 
-async function exchange(choice: BackendChoice, why?: string): Promise<BackendInfo> {
+/** Puts what `openNext` opens in the place of the backend at work, which goes on until then, and if it fails. */
+async function exchange(openNext: (from: LoadRequest) => Promise<Loaded>): Promise<BackendInfo> {
   const old = opened();
   invariant(request, 'motion worker: load() has not been called');
   if (changing)
@@ -47,7 +48,7 @@ async function exchange(choice: BackendChoice, why?: string): Promise<BackendInf
     });
   changing = true;
   try {
-    const next = await open(request, choice, why);
+    const next = await openNext(request);
     try {
       await conversation?.exchange(old.backend, next.backend);
     } catch (error) {
@@ -55,7 +56,6 @@ async function exchange(choice: BackendChoice, why?: string): Promise<BackendInf
       throw error;
     }
     loaded = next;
-    if (!why) request = { ...request, backend: choice };
     old.backend.dispose();
     return next.info;
   } finally {
@@ -68,17 +68,27 @@ function stepDown(tickMs: number) {
   const tier = opened().info.backend;
   if (request?.backend !== 'auto' || changing || tier === 'visemes') return;
   const why = `${tier} could not keep up: a tick took ${tickMs.toFixed(0)} ms of ${(1000 / 30).toFixed(0)} ms`;
-  exchange(tier === 'webgpu' ? 'wasm' : 'visemes', why).catch(() => undefined); // the old tier goes on
+  const choice = tier === 'webgpu' ? 'wasm' : 'visemes';
+  exchange((from) => open(from, choice, why)).catch(() => undefined); // the old tier goes on
 }
 
-/** Opens a backend in place of one whose device was lost. */
+/** Opens a backend in place of one whose device was lost; WebAssembly where there is no device any more. */
 async function reopen(from: LoadRequest): Promise<Loaded> {
-  const now = performance.now();
-  losses.push(now);
-  const recent = losses.filter((at) => now - at < LOSSES_WITHIN_MS).length;
+  const recent = losses.filter((at) => performance.now() - at < LOSSES_WITHIN_MS).length;
   if (from.backend === 'auto' && recent >= MOST_LOSSES)
     return open(from, 'wasm', `the GPU device was lost ${recent} times in a minute`);
-  return open(from);
+  return open(from).catch((error: Error) =>
+    open(from, 'wasm', `the GPU device was lost and does not come back: ${error.message}`),
+  );
+}
+
+/** Goes on with the lips at once, because a new device takes seconds to be ready for the rest. */
+async function bridge(talk: Conversation, from: LoadRequest) {
+  losses.push(performance.now());
+  loaded?.backend.dispose();
+  loaded = await open(from, 'visemes', 'the GPU device was lost; another one is being opened');
+  await talk.resume(loaded.backend);
+  exchange(reopen).catch(() => undefined); // then the lips alone go on
 }
 
 serve<MotionWorker>({
@@ -106,9 +116,7 @@ serve<MotionWorker>({
         return await conversation.run();
       } catch (error) {
         if (!(error instanceof EngineError && error.kind === 'lost')) throw error;
-        loaded?.backend.dispose();
-        loaded = await reopen(request);
-        await conversation.resume(loaded.backend);
+        await bridge(conversation, request);
       }
     }
   },
@@ -116,7 +124,11 @@ serve<MotionWorker>({
     if (request) request = { ...request, conditions };
     await opened().backend.setConditions(conditions);
   },
-  setBackend: (choice) => exchange(choice),
+  async setBackend(choice) {
+    const info = await exchange((from) => open(from, choice));
+    if (request) request = { ...request, backend: choice };
+    return info;
+  },
   async reset() {
     conversation?.reset();
   },
