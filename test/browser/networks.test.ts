@@ -1,5 +1,6 @@
 import { expect, suite, test } from 'vitest';
 import { TICK_LENGTH } from '../../src/engine/audio/voices.ts';
+import type { BackendOptions } from '../../src/engine/backend/backend.ts';
 import { FACE_TO_FACE } from '../../src/engine/backend/models.ts';
 import { wasmRuntimeUrl } from '../../src/engine/backend/wasm.runtime.ts';
 import { WASM_GRAPHS, WasmBackend, type WasmFiles } from '../../src/engine/backend/wasm.ts';
@@ -122,9 +123,7 @@ test('the steady state allocates nothing on the GPU', { timeout: 300_000 }, asyn
   backend.dispose();
 });
 
-test('both backends give the same motion, guided too, and go on from the same state', {
-  timeout: 300_000,
-}, async () => {
+suite('both backends give the same motion', { timeout: 300_000 }, async () => {
   const graphs = await Promise.all(
     WASM_GRAPHS.map(async (name) => [name, await bytes(`/models/${name}.onnx`)] as const),
   );
@@ -132,41 +131,71 @@ test('both backends give the same motion, guided too, and go on from the same st
     graphs: Object.fromEntries(graphs) as WasmFiles['graphs'],
     runtime: await bytes(wasmRuntimeUrl),
   };
-  const given = options(
-    { style: [0, 1], emotion: [0, 6], action: [0, 2], relationship: 1 },
-    { eta: 1, guidance: { face: 1.5, body: 2 } }, // eta 1: the fresh noise of every step counts too
-  );
-  const { backend: wgsl } = await openWgsl(given);
-  const wasm = await WasmBackend.open(models, files, given, 'test');
   const mel = (await golden('speech-encoder'))('mel');
-  const worst: Record<string, number> = {};
-  let compared = 0;
-  const compare = async (from: number, to: number) => {
-    for (let n = from; n < to; n++) {
-      const work = workOf(n, FACE_TO_FACE);
-      const [a, b] = [await wgsl.tick(mel.row(n).slice(), work), await wasm.tick(mel.row(n).slice(), work)];
-      for (const name of ['face', 'behaviour', 'codes', 'turn', 'body', 'phones', 'voicing'] as const) {
-        const [ours, theirs] = [a[name], b[name]];
-        expect(ours === undefined, `${name} of tick ${n}`).toBe(theirs === undefined);
-        if (!ours || !theirs) continue;
-        compared++;
-        worst[name] = Math.max(worst[name] ?? 0, distance(ours, theirs));
+  const conditions = { style: [0, 1], emotion: [0, 6], action: [0, 2], relationship: 1 };
+
+  /** Opens both backends and compares what they give. */
+  async function openBoth(sampler: Partial<BackendOptions['sampler']>) {
+    const given = options(conditions, sampler);
+    const { backend: wgsl } = await openWgsl(given);
+    const wasm = await WasmBackend.open(models, files, given, 'test');
+    const worst: Record<string, number> = {};
+    const counts: Record<string, number> = {};
+    const compare = async (from: number, to: number) => {
+      for (let n = from; n < to; n++) {
+        const work = workOf(n, FACE_TO_FACE, given.sampler.steps);
+        const [a, b] = [await wgsl.tick(mel.row(n).slice(), work), await wasm.tick(mel.row(n).slice(), work)];
+        for (const name of ['face', 'behaviour', 'codes', 'turn', 'body', 'phones', 'voicing'] as const) {
+          const [ours, theirs] = [a[name], b[name]];
+          expect(ours === undefined, `${name} of tick ${n}`).toBe(theirs === undefined);
+          if (!ours || !theirs) continue;
+          counts[name] = (counts[name] ?? 0) + 1;
+          worst[name] = Math.max(worst[name] ?? 0, distance(ours, theirs));
+        }
       }
+    };
+    const close = () => {
+      wgsl.dispose();
+      wasm.dispose();
+      console.log(`both backends: largest differences ${JSON.stringify(worst)}`);
+      expect(worst.codes).toBe(0);
+      expect(Math.max(...Object.values(worst))).toBeLessThanOrEqual(1e-4);
+    };
+    return { wgsl, wasm, counts, compare, close };
+  }
+
+  test('guided, with fresh noise in every step; and they go on from the same state', async () => {
+    const { wgsl, wasm, counts, compare, close } = await openBoth({
+      eta: 1,
+      guidance: { face: 1.5, body: 2 },
+    });
+    await compare(0, 15);
+    const state = await wgsl.save(); // in the middle of the upper body's first block
+    const theirs = await wasm.save();
+    expect(Object.keys(theirs.tensors).sort()).toEqual(Object.keys(state.tensors).sort());
+    expect(theirs.counters).toEqual(state.counters);
+    await wasm.restore(state);
+    await compare(15, 19);
+    await wgsl.restore(await wasm.save());
+    await compare(19, 23);
+    const each = { turn: 23, phones: 23, voicing: 23, face: 21, behaviour: 21, codes: 21, body: 5 };
+    expect(counts).toEqual(each);
+    close();
+  });
+
+  test('in one step of x0-replacement, with the likeliest codes; after a reset too', async () => {
+    const sampler = { steps: 1, rule: 'x0-replacement', codes: { temperature: 0, topK: 1 } } as const;
+    const { wgsl, wasm, counts, compare, close } = await openBoth(sampler);
+    await compare(0, 7); // a block of each body
+    for (const backend of [wgsl, wasm]) {
+      await backend.setConditions({
+        ...options(conditions).conditions,
+        text: new Float32Array(1536).fill(0.25),
+      });
+      await backend.reset(FACE_TO_FACE.map((v) => v / 2));
     }
-  };
-  await compare(0, 15);
-  const state = await wgsl.save(); // in the middle of the upper body's first block
-  const theirs = await wasm.save();
-  expect(Object.keys(theirs.tensors).sort()).toEqual(Object.keys(state.tensors).sort());
-  expect(theirs.counters).toEqual(state.counters);
-  await wasm.restore(state);
-  await compare(15, 19);
-  await wgsl.restore(await wasm.save());
-  await compare(19, 23);
-  console.log(`both backends: largest differences ${JSON.stringify(worst)}`);
-  expect(worst.codes).toBe(0);
-  expect(Math.max(...Object.values(worst))).toBeLessThanOrEqual(2e-3);
-  expect(compared).toBe(23 * 3 + 21 * 4 - 21 + 2 + 21);
-  wgsl.dispose();
-  wasm.dispose();
+    await compare(0, 3);
+    expect(counts.body).toBe(3);
+    close();
+  });
 });
