@@ -149,25 +149,20 @@ for (const shared of crossOriginIsolated ? [false, true] : [false]) {
       const reader = openReader(end);
       const block = new Float32Array(reader.blockLength);
       let last = -1;
-      let skipped = 0;
       // A busy machine starts the oscillator late: at least 40 blocks, and on until it is heard, 10 s at most.
       for (let count = 0; count < 40 || (blockPresent(block) === 0 && count < 2000); ) {
         expect(await reader.wait(5000)).toBe(true);
         for (; reader.pull(block); count++) {
-          // a stalled page lets blocks be dropped whole, which is counted
-          const missed = last < 0 ? 0 : (blockFrame(block) - last) / blockFrames(block.length) - 1;
-          expect(missed).toBe(Math.round(missed));
-          expect(missed).toBeGreaterThanOrEqual(0);
-          skipped += missed;
+          if (last >= 0) expect(blockFrame(block)).toBe(last + blockFrames(block.length));
           last = blockFrame(block);
         }
       }
-      expect(skipped).toBeLessThanOrEqual(reader.stats.dropped);
       expect(blockPresent(block)).toBe(1 << person);
       const peak = Math.max(...voice([block], person));
       expect(peak).toBeGreaterThan(0.5);
       return reader;
     };
+    // both at once: a stream that nobody reads drops what it cannot hold
     const readers = await Promise.all([heard(first, 0), heard(second, 1)]);
     first.dispose();
     await new Promise((resolve) => setTimeout(resolve, 100));
