@@ -40,7 +40,6 @@ const opened = () => {
 
 /** Puts what `openNext` opens in the place of the backend at work, which goes on until then, and if it fails. */
 async function exchange(openNext: (from: LoadRequest) => Promise<Loaded>): Promise<BackendInfo> {
-  const old = opened();
   invariant(request, 'motion worker: load() has not been called');
   if (changing)
     throw new EngineError('bug', 'The backend is being changed already.', {
@@ -48,8 +47,11 @@ async function exchange(openNext: (from: LoadRequest) => Promise<Loaded>): Promi
     });
   changing = true;
   try {
+    const { conditions } = request;
     const next = await openNext(request);
+    const old = opened(); // only now: a device may have been lost, and replaced, in the meantime
     try {
+      if (request.conditions !== conditions) await next.backend.setConditions(request.conditions);
       await conversation?.exchange(old.backend, next.backend);
     } catch (error) {
       next.backend.dispose();
