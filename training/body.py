@@ -1,10 +1,16 @@
 """Body networks: block-causal diffusion transformers that move both bodies, the lower first, the upper after it.
 
 Shapes: B = sequences, N = noised copies, K = blocks, R = rows (guidance branches), F = features of one person's frame
-(27 lower, 47 upper), d = model width, H = heads. A block is 8 frames of both persons in 8 tokens: token 2 s + p holds
-frames 2 s and 2 s + 1 of person p. The network sees z = (feature - mean) / std and predicts the clean z
-(x0). The hierarchy, the joint sequence of both persons and the conditions are those of InterAct 4.2, made causal: a
-block attends to two prefix tokens, to the last `window` emitted tokens and wholly to itself.
+(27 lower, 47 upper), d = model width, H = heads. A block is 8 frames of both persons in 8 tokens of coefficients.
+
+What the network makes is not the frames but how they depart from coasting on from the last emitted frame l with the
+step s to it: for each feature frames = l + coast s + basis c. Both are learnt from the corpus: coast is what a step
+says of the 8 frames to come, the basis holds the principal shapes of the rest, scaled to their spread. So a coefficient
+has unit variance, most of a motion is in the first ones, and whatever the network gets wrong is as smooth as the corpus
+and goes on from where, and as fast as, the last block ended. Token 2 s + p holds coefficients 2 s and 2 s + 1 of all
+features of person p. It is told l and s, and predicts the clean c (x0). The hierarchy, the joint
+sequence of both persons and the conditions are those of InterAct 4.2, made causal: a block attends to two prefix
+tokens, to the last `window` emitted tokens and wholly to itself.
 """
 
 from __future__ import annotations
@@ -80,6 +86,11 @@ class BodyConfig:
         """Tokens of both persons in a block."""
         return 2 * self.slots
 
+    @property
+    def last(self) -> int:
+        """Features of the last frame that a block is told: its own, for the upper body also the lower's."""
+        return len(self.features) + self.lower // self.patch
+
     def to_dict(self) -> dict:
         """Plain dictionary for JSON."""
         return asdict(self)
@@ -152,6 +163,7 @@ class Body(nn.Module):
         self.emotion = nn.Embedding(config.emotions, d)
         self.relationship = nn.Embedding(len(config.relationships), d)
         self.placement = nn.Linear(6, d)
+        self.last_proj = nn.Linear(2 * config.last, d)
         self.audio_down = nn.Linear(config.token, config.audio_down)
         self.audio_proj = nn.Linear(2 * config.audio_window * config.audio_down, d)
         self.text_proj = nn.Linear(config.text, d, bias=False)
@@ -163,8 +175,20 @@ class Body(nn.Module):
         self.denoiser = Denoiser(config)
         self.norm = nn.LayerNorm(d)
         self.out = nn.Linear(d, config.patch * features)
-        for name, value in (("mean", 0.0), ("std", 1.0), ("low", -8.0), ("high", 8.0), ("rest", 0.0)):
-            self.register_buffer(name, torch.full((features,), value))
+        for name, value, size in (
+            ("mean", 0.0, config.last),
+            ("std", 1.0, config.last),
+            ("step_std", 1.0, config.last),
+            ("rest", 0.0, config.last),
+            ("low", -8.0, features),
+            ("high", 8.0, features),
+            ("frame_low", -10.0, features),
+            ("frame_high", 10.0, features),
+        ):
+            self.register_buffer(name, torch.full((size,), value))
+        # One row, for the weight file keeps vectors in full precision.
+        self.register_buffer("basis", torch.eye(config.block).repeat(features, 1, 1).flatten())
+        self.register_buffer("coast", torch.zeros(features * config.block))
         for table in (self.slot, self.person, self.action, self.emotion, self.relationship):
             nn.init.normal_(table.weight, std=0.3)
 
@@ -174,24 +198,52 @@ class Body(nn.Module):
         return "body-upper" if self.config.lower else "body-lower"
 
     def clamp(self, tokens: Tensor) -> Tensor:
-        """Tokens [..., patch F] of z limited to the bounds of their features."""
+        """Tokens [..., patch F] limited to the bounds of their features."""
         patch = self.config.patch
         return torch.minimum(torch.maximum(tokens, self.low.repeat(patch)), self.high.repeat(patch))
 
-    def tokens(self, frames: Tensor) -> Tensor:
-        """Physical features of a block [..., 2, 8, F] as tokens [..., 8, 2 F] of z."""
-        z = (frames - self.mean) / self.std
-        z = z.unflatten(-2, (self.config.slots, self.config.patch))
-        return z.transpose(-4, -3).flatten(-2).flatten(-3, -2)
+    @property
+    def shapes(self) -> Tensor:
+        """The basis [F, 8, 8]: frames by coefficients."""
+        return self.basis.unflatten(0, (-1, self.config.block, self.config.block))
 
-    def frames(self, tokens: Tensor) -> Tensor:
-        """Tokens [..., 8, 2 F] of z as physical features [..., 2, 8, F]."""
-        z = tokens.unflatten(-1, (self.config.patch, -1)).unflatten(-3, (self.config.slots, 2))
-        return z.transpose(-4, -3).flatten(-3, -2) * self.std + self.mean
+    def coasting(self, before: Tensor) -> Tensor:
+        """Frames [..., 8, F] of who goes on as they do, before [..., 2, F] being the last frame and the step to it."""
+        last, step = (part.unsqueeze(-2) for part in before.unbind(-2))
+        return last + step * self.coast.unflatten(0, (-1, self.config.block)).T
+
+    def tokens(self, frames: Tensor, before: Tensor) -> Tensor:
+        """Coefficients, as tokens [..., 8, 2 F], of frames [..., 2, 8, F] after `before` [..., 2, 2, F]: each person's
+        last frame and the step to it."""
+        with torch.autocast(frames.device.type, enabled=False):
+            inverse = torch.linalg.inv(self.shapes.double()).float()
+            c = torch.einsum("fkt,...tf->...kf", inverse, frames - self.coasting(before))
+        c = c.unflatten(-2, (self.config.slots, self.config.patch))
+        return c.transpose(-4, -3).flatten(-2).flatten(-3, -2)
+
+    def frames(self, tokens: Tensor, before: Tensor) -> Tensor:
+        """Frames [..., 2, 8, F], not yet bounded, of tokens [..., 8, 2 F] after `before` [..., 2, 2, F]."""
+        c = tokens.unflatten(-1, (self.config.patch, -1)).unflatten(-3, (self.config.slots, 2))
+        c = c.transpose(-4, -3).flatten(-3, -2)
+        with torch.autocast(c.device.type, enabled=False):
+            return self.coasting(before) + torch.einsum("ftk,...kf->...tf", self.shapes, c)
+
+    def bounded(self, frames: Tensor) -> Tensor:
+        """Frames [..., F] within what the corpus has."""
+        return torch.minimum(torch.maximum(frames, self.frame_low), self.frame_high)
+
+    def rest_frame(self) -> Tensor:
+        """The rest pose [last], physical."""
+        return self.rest * self.std + self.mean
 
     def rest_block(self, rows: int = 1) -> Tensor:
-        """Tokens [R, 8, 2 F] of a block in the rest pose."""
-        return self.rest.repeat(self.config.patch).expand(rows, self.config.tokens, -1)
+        """Tokens [R, 8, 2 F] of a block in which everybody goes on as they do."""
+        return self.rest.new_zeros(rows, self.config.tokens, self.config.patch * len(self.config.features))
+
+    def seen(self, before: Tensor) -> Tensor:
+        """What the condition says of last frames and the steps to them, before [..., 2, last]: [..., 2 last]."""
+        last, step = before.unbind(-2)
+        return torch.cat([(last - self.mean) / self.std, step / self.step_std], -1)
 
     def condition(
         self,
@@ -199,17 +251,19 @@ class Body(nn.Module):
         action: Tensor,
         emotion: Tensor,
         placement: Tensor,
+        last: Tensor,
         text: Tensor | None = None,
         head: Tensor | None = None,
     ) -> Tensor:
         """What a block is told, [..., 2, d].
 
         voice [..., 2, 16, 64] are the newest speech tokens of each person, oldest first, through `audio_down`; action
-        and emotion [..., 2] ids, placement [..., 2, 6], text [..., 2, 768] (None: no words), head [..., 2, 12] rad.
+        and emotion [..., 2] ids, placement [..., 2, 6], last [..., 2, 2 last] of `seen`, text [..., 2, 768] (None: no
+        words), head [..., 2, 12] rad.
         """
         windows = torch.cat([voice, voice.flip(-3)], -1).flatten(-2)
         cond = self.person.weight + self.action(action) + self.emotion(emotion) + self.placement(placement)
-        cond = cond + self.audio_proj(windows)
+        cond = cond + self.audio_proj(windows) + self.last_proj(last)
         if text is not None:
             cond = cond + self.text_proj(text)
         return cond + self.head_proj(head) if head is not None else cond
@@ -225,7 +279,7 @@ class Body(nn.Module):
         return [layer.prefix_kv(tokens) for layer in self.denoiser.layers]
 
     def embed(self, x: Tensor, cond: Tensor, lower: Tensor | None) -> Tensor:
-        """Tokens [..., 8, 2 F] of z into the width of the model, with slot, condition [..., 2, d] and lower body."""
+        """Tokens [..., 8, 2 F] into the width of the model, with slot, condition [..., 2, d] and lower body."""
         slots = self.config.slots
         h = self.x_proj(x) + self.slot.weight.repeat_interleave(2, 0)
         h = h + cond.repeat(*[1] * (cond.ndim - 2), slots, 1)
@@ -242,8 +296,8 @@ class Body(nn.Module):
     ) -> tuple[Tensor, list[Tensor]]:
         """One pass over one block of R rows, as the engine does it.
 
-        x [R, 8, 2 F] noisy z, cond [R, 2, d], prefix and rings per layer [R, 2, 2 d] and [R, window, 2 d] (k then v),
-        bias [H, 8, window] of the ring, lower [R, 8, 54] z for the upper body; returns x0 [R, 8, 2 F] (not clamped)
+        x [R, 8, 2 F] noisy, cond [R, 2, d], prefix and rings per layer [R, 2, 2 d] and [R, window, 2 d] (k then v),
+        bias [H, 8, window] of the ring, lower [R, 8, 54] for the upper body; returns x0 [R, 8, 2 F] (not clamped)
         and the block's own keys and values per layer [R, 8, 2 d].
         """
         config = self.config

@@ -1,4 +1,4 @@
-"""The loss of the body networks: features, their frame differences, and the feet over the floor."""
+"""The loss of the body networks: features, their speed and acceleration, and the feet over the floor."""
 
 from __future__ import annotations
 
@@ -53,25 +53,45 @@ def emphasis(model: Body, steps: Tensor) -> Tensor:
     return 0.5 + 2 * alpha_bars(model.config.schedule).float().to(steps.device)[steps]
 
 
+def differences(error: Tensor) -> list[Tensor]:
+    """An error [..., 8, F], its first and its second differences; before the block it is zero."""
+    first = torch.cat([error[..., :1, :], error.diff(dim=-2)], -2)
+    return [error, first, torch.cat([first[..., :1, :], first.diff(dim=-2)], -2)]
+
+
+def sizes(model: Body) -> list[Tensor]:
+    """Root mean squares [F], in the corpus, of what coasting leaves of a block, and of its two differences."""
+    by_shape = differences(model.shapes.permute(2, 1, 0))
+    return [part.square().sum(0).mean(0).sqrt() for part in by_shape]
+
+
 def body_loss(
-    model: Body, x0: Tensor, frames: Tensor, scale: Tensor, weights: dict[str, float], share: Tensor
+    model: Body,
+    x0: Tensor,
+    frames: Tensor,
+    before: Tensor,
+    scale: Tensor,
+    weights: dict[str, float],
+    share: Tensor,
+    true: Tensor,
 ) -> tuple[Tensor, dict[str, float]]:
     """Loss of predictions x0 [B, N, K, 8, 2 F] against frames [B, K, 2, 8, F], blocks 1 on, and its parts.
 
-    MSE of z, of its frame differences inside blocks, of each block's first frame (what stands before it is right) and,
-    for the lower body, of the moves of both feet over the floor; `scale` [F] weighs the features, `share` [B, N] the
-    predictions.
+    The frames' error, its speed and its acceleration, each over what the corpus has of it beyond coasting, after
+    `before` [B, K, 2, 2, F], the last frames and the steps to them; for the lower body also the moves of both feet over
+    the floor against those of the corpus, `true` [B, K, 2, 9, 27]. `scale` [B, K, 2, 8, F] weighs the features, `share`
+    [B, N] the predictions.
     """
-    target = (frames - model.mean) / model.std
-    z = (model.frames(x0[:, :, 1:]) - model.mean) / model.std
+    made = model.frames(x0[:, :, 1:], before[:, None, 1:])
     share = share[..., None, None, None, None]
-    error, scale = z - target[:, None, 1:], scale * share
-    parts = {"x0": (scale * error**2).mean()}
-    parts["difference"] = weights["difference"] * (scale * error.diff(dim=-2) ** 2).mean()
-    parts["edge"] = weights["edge"] * (scale * error[..., :1, :] ** 2).mean()
+    weight = scale[:, None, 1:] * share
+    errors, parts = differences(made - frames[:, None, 1:]), {}
+    for name, error, size in zip(("x0", "speed", "acceleration"), errors, sizes(model), strict=True):
+        parts[name] = weights[name] * (weight * (error / size) ** 2).mean()
     if not model.config.lower and weights.get("foot"):
-        truth = foot_velocity(frames[:, 1:])[:, None]
-        slide = (foot_velocity(z * model.std + model.mean) - truth) / SLIDE_M
-        stress = share[..., None] * (0.3 + frames[:, None, 1:, :, 1:, -2:])[..., None]
+        whole = torch.cat([before[:, None, 1:, :, :1].expand_as(made[..., :1, :]), made], -2)
+        truth = foot_velocity(true[:, 1:])[:, None]
+        slide = (foot_velocity(whole) - truth) / SLIDE_M
+        stress = share[..., None] * (0.3 + true[:, None, 1:, :, 1:, -2:])[..., None]
         parts["foot"] = weights["foot"] * (stress * (slide**2).clamp(max=100)).mean()
     return sum(parts.values()), {name: float(value.detach()) for name, value in parts.items()}

@@ -145,6 +145,18 @@ def solve_arm(
     return exp_map(transposed(clavicle) @ upper), exp_map(lower), exp_map(hand)
 
 
+def arm_frames(wrist: np.ndarray, pole: np.ndarray, shoulder: np.ndarray) -> np.ndarray:
+    """Rotation [n, 3, 3] of the LEFT forearm, without its own twist, for a wrist, pole and shoulder of `solve_arm`."""
+    upper, lower, _ = solve_arm(wrist, pole, np.zeros((len(wrist), 3)), shoulder)
+    return matrix(shoulder) @ matrix(upper) @ matrix(lower)
+
+
+def wrist_angles(forearm: np.ndarray, hand: np.ndarray) -> np.ndarray:
+    """The angles [n, 3] with which `solve_arm` turns the LEFT hand to rotations `hand` [n, 3, 3]."""
+    angles = Rotation.from_matrix((transposed(forearm) @ hand).reshape(-1, 3, 3)).as_euler("XYZ")
+    return -angles.reshape(-1, 3)[:, [0, 2, 1]]
+
+
 def solve_leg(
     hips: np.ndarray, rotation: np.ndarray, sign: float, ankle: np.ndarray, foot: np.ndarray, pole: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

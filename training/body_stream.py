@@ -38,6 +38,8 @@ class BlockConditions:
     """[2, 768] features of the words, or None."""
     head: Tensor | None = None
     """[2, 12] the last four head rotations (rad), oldest first; the upper body only."""
+    below: Tensor | None = None
+    """[2, 54] the lower body's last frame before the block and the step to it, physical; the upper body only."""
 
     def silent(self) -> BlockConditions:
         """The null branch of guidance: no speech, no words."""
@@ -81,6 +83,9 @@ class BlockStream:
         self.alpha_bar = alpha_bars(config.schedule)
         self.rings = [torch.zeros(self.rows, config.window, 2 * config.d) for _ in range(config.layers)]
         self.blocks = 0
+        own = model.rest_frame()[: len(config.features)]
+        self.last = torch.stack([own, torch.zeros_like(own)]).expand(2, -1, -1)
+        """[2, 2, F] each person's last frame and the step to it, physical."""
 
     def bias(self) -> Tensor:
         """Distance bias [H, 8, window] of the ring's slots for the block to come."""
@@ -88,13 +93,21 @@ class BlockStream:
         return ring_bias(config.heads, config.window, self.blocks, config.tokens, 2)
 
     def branches(self, conditions: BlockConditions) -> Tensor:
-        """Conditions of all branches [R, 2, d]."""
+        """Conditions of all branches [R, 2, d], for the block that begins now."""
         model, rows = self.model, [conditions, conditions.silent()][: self.rows]
         text = [torch.zeros(2, model.config.text) if row.text is None else row.text for row in rows]
         head = None if conditions.head is None else torch.stack([row.head for row in rows])
         voice = model.audio_down(torch.stack([row.tokens for row in rows]))
         ids = (torch.stack([getattr(row, name) for row in rows]) for name in ("action", "emotion", "placement"))
-        return model.condition(voice, *ids, torch.stack(text), head)
+        seen = self.seen(conditions).expand(len(rows), -1, -1)
+        return model.condition(voice, *ids, seen, torch.stack(text), head)
+
+    def seen(self, conditions: BlockConditions) -> Tensor:
+        """What the block that begins now is told of the frames before it, [2, 2 last]."""
+        last = self.last
+        if conditions.below is not None:
+            last = torch.cat([last, conditions.below.unflatten(-1, (2, -1))], -1)
+        return self.model.seen(last)
 
     def prefix(self, conditions: BlockConditions, step: int) -> list[Tensor]:
         """Keys and values of the prefix at a diffusion step for all branches."""
@@ -115,14 +128,19 @@ class BlockStream:
 
     @torch.no_grad()
     def open(self, conditions: BlockConditions, lower: Tensor | None = None) -> None:
-        """Block 0: the rest pose, before anything was said (tokens, words and heads of `conditions` are ignored)."""
-        head = None if conditions.head is None else torch.zeros_like(conditions.head)
-        quiet = replace(conditions.silent(), head=head)
+        """Block 0: the rest pose, before anything was said (of `conditions` tokens, words, heads and `below` are not
+        read)."""
+        head, below = conditions.head, conditions.below
+        head = None if head is None else torch.zeros_like(head)
+        if below is not None:
+            below = self.model.rest_frame()[len(self.model.config.features) :]
+            below = torch.cat([below, torch.zeros_like(below)]).expand(2, -1)
+        quiet = replace(conditions.silent(), head=head, below=below)
         self.remember(self.model.rest_block()[0], quiet, self.branches(quiet), lower)
 
     @torch.no_grad()
     def block(self, conditions: BlockConditions, lower: Tensor | None = None) -> SampledBlock:
-        """Emits the next block; the upper body is given the same block of the lower, [8, 54] z."""
+        """Emits the next block; the upper body is given the same block of the lower, [8, 54]."""
         model, config = self.model, self.model.config
         features = config.patch * len(config.features)
         noise = normals(self.seed, features, config.tokens, self.blocks, config.stage)
@@ -141,7 +159,9 @@ class BlockStream:
             kept_x0.append(x0)
             kept_x.append(x)
         self.remember(x0, conditions, cond, lower)
-        return SampledBlock(initial, torch.stack(kept_x0), torch.stack(kept_x), model.frames(x0))
+        frames = model.bounded(model.frames(x0, self.last))
+        self.last = torch.stack([frames[:, -1], frames[:, -1] - frames[:, -2]], 1)
+        return SampledBlock(initial, torch.stack(kept_x0), torch.stack(kept_x), frames)
 
 
 @dataclass
@@ -179,6 +199,7 @@ class BodyStream:
         self.upper = BlockStream(upper, seed, steps, guidance)
         self.placement = torch.from_numpy(placements(self.root))
         self.made: SampledBlock | None = None
+        self.below = self.lower.last
         self.lower.open(self.conditions(False))
         self.upper.open(self.conditions(True), lower.rest_block()[0])
 
@@ -186,7 +207,8 @@ class BodyStream:
         """What a block that begins now is told."""
         head = self.heads.flatten(1) if upper else None
         ids = (self.action, self.emotion, self.placement, self.relationship)
-        return BlockConditions(self.tokens, *ids, self.text, head)
+        below = self.below.flatten(1) if upper else None
+        return BlockConditions(self.tokens, *ids, self.text, head, below)
 
     def frame(self, token: Tensor, head: Tensor) -> BodyFrames | None:
         """Takes a frame's speech tokens [2, 256] and head rotations [2, 3]; returns the block that it completes."""
@@ -196,6 +218,7 @@ class BodyStream:
         self.frame_index += 1
         if phase == 0:
             self.placement = torch.from_numpy(placements(self.root))
+            self.below = self.lower.last
             self.made = self.lower.block(self.conditions(False))
         if phase != 4 or self.made is None:
             return None

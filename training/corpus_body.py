@@ -19,18 +19,20 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from arms import Arms, plan_arms, solve_arms
-from body_skeleton import BONES, UPPER, apply, exp_map, forward, matrix
+from body_skeleton import BONES, UPPER, apply, matrix
+from body_style import Style, draw_style
 from corpus_conversation import folder
-from gestures import Stroke, rest_schedule
+from gestures import Stroke
 from head_motion import DEGREE, Talk, head_motion, poses
 from locomotion import RATE_HZ, ahead_of, left_of, lower_body, minimum_jerk, slow_noise
 from phones import PHONES, SILENCE
-from scenes import WALK, Scene, lay_scene
+from rests import rest_schedule
+from scenes import FIGURES as SCENES, Scene, lay_scene
+from stage import WALK
 from upper_face import Voice, accents, phrases
 
 FIGURES = {
     # what: (value, source)
-    "breaths per minute": ((12.0, 18.0), "at rest"),
     "posture shift every s": ((18.0, 50.0), "at turn boundaries, 20-60 s; Cassell 2001"),
     "copies a posture": (0.5, "share chosen here; Chartrand & Bargh 1999"),
     "copies after s": ((2.0, 4.0), "Chartrand & Bargh 1999"),
@@ -77,10 +79,10 @@ def talks(voices: list[Voice], frames: int) -> list[Talk]:
     return out
 
 
-def breathing(random: np.random.Generator, talk: Talk, frames: int) -> np.ndarray:
-    """How full the lungs are, 0..1 [n]: 12-18 a minute at rest, quick in-breaths at the pauses of speech."""
+def breathing(random: np.random.Generator, talk: Talk, frames: int, per_minute: float) -> np.ndarray:
+    """How full the lungs are, 0..1 [n]: `per_minute` at rest, quick in-breaths at the pauses of speech."""
     marks: list[tuple[float, float, float]] = []
-    mean = 60 / random.uniform(*FIGURES["breaths per minute"][0])
+    mean = 60 / per_minute
     starts = [a for i, (a, _) in enumerate(talk.phrases) if i == 0 or a - talk.phrases[i - 1][1] > 0.25]
     at = random.uniform(0.3, mean) - mean + 1.5
     while at < frames / RATE_HZ:
@@ -146,6 +148,7 @@ def upper_body(
     swing: np.ndarray,
     emotion: np.ndarray,
     seated: np.ndarray,
+    crossed: np.ndarray,
 ) -> np.ndarray:
     """Upper features [n, 47]; trunk [n, 3] = wanted pitch, turn, tilt of the upper chest (rad) against the facing."""
     n = len(trunk)
@@ -171,7 +174,7 @@ def upper_body(
         if bone:
             place = place + apply(chest, BONES[bone][1])
     shoulders = gaussian_filter1d(EMOTION_SHOULDERS[emotion], 15) + 0.035 * full
-    out[:, 9:33], out[:, 33:] = solve_arms(random, arms, chest, place, swing, shoulders, seated)
+    out[:, 9:33], out[:, 33:] = solve_arms(random, arms, chest, place, swing, shoulders, seated, crossed)
     return out
 
 
@@ -195,16 +198,27 @@ class Bodies:
     strokes: list[list[Stroke]]
     talk: list[Talk]
     scene: Scene
+    touches: list[list[Stroke]]
+    styles: list[Style]
 
 
 def animate(
-    seed: int, phone: np.ndarray, mel: np.ndarray, emotion: np.ndarray, facing: np.ndarray, kind: str | None = None
+    seed: int,
+    phone: np.ndarray,
+    mel: np.ndarray,
+    emotion: np.ndarray,
+    facing: np.ndarray,
+    kind: str | None = None,
+    held_out: bool = False,
 ) -> Bodies:
-    """Both persons' bodies; phone, emotion, facing [2, n], mel [2, ticks, 2, 80]; `kind` forces a kind of scene."""
+    """Both persons' bodies; phone, emotion, facing [2, n], mel [2, ticks, 2, 80]; `kind` forces a kind of scene and
+    `held_out` draws persons and places from ranges that training does not use."""
     random = np.random.default_rng([seed, 91])
     n = phone.shape[1]
     talk = talks([voice_of(phone[i], mel[i]) for i in (0, 1)], n)
-    scene = lay_scene(random, n, talk, kind)
+    relationship = int(random.choice(6, p=SCENES["relationship"][0]))
+    styles = [draw_style(random, relationship, held_out) for _ in (0, 1)]
+    scene = lay_scene(random, n, talk, styles, relationship, kind)
     boundaries = sorted([a for t in talk for a, _ in t.turns] + [b for t in talk for _, b in t.turns])
     boundaries = boundaries + [float(a) for a in np.arange(1, n / RATE_HZ, 9.0) if not boundaries]
     sitting = [p.sitting for p in scene.plans]
@@ -220,9 +234,9 @@ def animate(
         trunks.append(poses(random, n, [changes[k] for k in order], np.stack([to[0], *[to[k + 1] for k in order]])))
 
     roots, lowers, uppers, heads, strokes = [], [], [], [], []
-    pelvises, breaths, feet = [], [], []
+    breaths, feet, touches = [], [], []
     for i in (0, 1):
-        plan, breath = scene.plans[i], breathing(random, talk[i], n)
+        plan, breath = scene.plans[i], breathing(random, talk[i], n, styles[i].breaths)
         trunk = trunks[i] * DEGREE
         trunk[:, 0] += gaussian_filter1d(EMOTION_LEAN[emotion[i]] * DEGREE, 20)
         trunk[:, 0] += random.normal(1.0, 1.2) * DEGREE
@@ -238,26 +252,26 @@ def animate(
         lower, root, foot = lower_body(random, plan, pelvis, breath)
         roots.append(root), lowers.append(lower), breaths.append(breath), feet.append(foot)
         trunks[i] = trunk
-        pelvises.append(matrix(lower[:, 4:7]))
     for i in (0, 1):
         bearing = np.clip(_bearing(roots[i], roots[1 - i]), -1.2, 1.2)
         seat, trunk = scene.plans[i].sitting, trunks[i]
         trunk[:, 1] += gaussian_filter1d(0.38 * bearing, 20)
         pelvis = lowers[i][:, 4:7]
         trunk[:, 2] -= 0.1 * pelvis[:, 2]
-        rests = rest_schedule(random, seat, (scene.action[i] == WALK).mean() > 0.1, boundaries)
+        rests = rest_schedule(random, styles[i], seat, scene.action[i] == WALK, emotion[i], boundaries)
         rising = np.convolve((seat > 0) & (seat < 1), np.ones(31), "same") > 0
-        arms = plan_arms(random, talk[i], emotion[i], rests, rising)
+        arms = plan_arms(random, styles[i], talk[i], talk[1 - i], emotion[i], rests, rising)
         step = np.sum((feet[i].place[0] - feet[i].place[1]) * ahead_of(roots[i][:, 2]), -1)
         walking = gaussian_filter1d((scene.action[i] == WALK).astype(float), 10)
         ahead = gaussian_filter1d(-step, 3) * walking
         hanging = np.stack([np.clip(arms.course[s][:, 0] - 0.12, 0, 0.1) / 0.1 for s in (0, 1)], -1)
         swing = np.stack([0.32 * ahead, -0.32 * ahead], -1) * hanging * (0.85, 1.0)
         trunk[:, 1] += 0.10 * ahead
-        seated = np.clip((seat - 0.9) / 0.1, 0, 1)
-        uppers.append(upper_body(random, arms, trunk, pelvis, breaths[i], swing, emotion[i], seated))
+        seated, crossed = np.clip((seat - 0.6) / 0.3, 0, 1), scene.plans[i].crossed().max(0)
+        uppers.append(upper_body(random, arms, trunk, pelvis, breaths[i], swing, emotion[i], seated, crossed))
         heads.append(head_motion(random, talk[i], talk[1 - i], emotion[i], facing[i]))
-        strokes.append(arms.strokes)
+        strokes.append([s for s in arms.strokes if not s.touch])
+        touches.append([s for s in arms.strokes if s.touch])
     root = np.stack(roots)
     arrays = {
         "lower": np.stack(lowers).astype(np.float32),
@@ -268,7 +282,7 @@ def animate(
         "relationship": np.full(n, scene.relationship, np.uint8),
         "placement": placement(root).astype(np.float32),
     }
-    return Bodies(arrays, strokes, talk, scene)
+    return Bodies(arrays, strokes, talk, scene, touches, styles)
 
 
 def bodies_folder() -> Path:
@@ -278,30 +292,40 @@ def bodies_folder() -> Path:
     return path
 
 
-def animate_stream(path: Path, kind: str | None = None) -> Bodies:
-    """`animate` for a stored stream."""
+def animate_stream(path: Path, kind: str | None = None, take: int = 0) -> Bodies:
+    """`animate` for a stored stream; another `take` is another scene by other persons to the same talk."""
     with np.load(path) as file:
         phone, mel, emotion, facing = (file[k] for k in ("phone", "mel", "emotion", "facing"))
-    return animate(zlib.crc32(path.stem.encode()), phone, mel, emotion, facing, kind)
+    held_out = path.stem.startswith("test")
+    name = f"{path.stem} {take}" if take else path.stem
+    return animate(zlib.crc32(name.encode()), phone, mel, emotion, facing, kind, held_out)
 
 
-def build() -> None:
-    """Write the bodies of all streams."""
-    paths = sorted(folder().glob("*.npz"))
+ORDER = ("train", "val", "test")
+
+
+def build(anew: bool = False) -> None:
+    """Write the bodies of all streams that have none yet (or of all), the training part first."""
+    paths = [p for part in ORDER for p in sorted(folder().glob(f"{part}-[0-9][0-9][0-9][0-9].npz"))]
+    written = 0
     for path in paths:
+        target = bodies_folder() / path.name
+        if target.exists() and not anew:
+            continue
         arrays = animate_stream(path).arrays
         partial = bodies_folder() / f"{path.stem}.part"
         with open(partial, "wb") as file:
             np.savez(file, **arrays)
-        partial.rename(bodies_folder() / path.name)
-    print(f"{len(paths)} streams written to {bodies_folder()}")
+        partial.rename(target)
+        written += 1
+    print(f"{written} streams written to {bodies_folder()}")
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.parse_args()
-    build()
+    parser.add_argument("--anew", action="store_true", help="also streams that have bodies already")
+    build(parser.parse_args().anew)
 
 
 if __name__ == "__main__":

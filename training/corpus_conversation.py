@@ -1,52 +1,78 @@
-"""The conversation corpus: two-channel talk with ARKit curves for both faces, and the encoder's tokens for it.
+"""The conversation corpus: two-channel talk with faces and heads of both persons, and the encoder's tokens for it.
 
-    python corpus_conversation.py                 # simulate streams (sound -> log-mel, phones -> curves), then encode
-    python corpus_conversation.py --tokens-only   # run another encoder over the streams that are there
+    python corpus_conversation.py --streams 400 --jobs 2   # simulate (sound -> log-mel, faces, heads), then encode
+    python corpus_conversation.py --tokens-only            # run another encoder over the streams that are there
+    python corpus_conversation.py --faces-only             # make the faces again from the stored phones
 
-Real and synthetic utterances of corpus_speech are laid out as turns with the gaps and overlaps of conversation.md;
-faces come from lips.py and upper_face.py. Everything lies in $DUOLOGUE_CACHE/conversation. Shapes: n frames at 30/s,
-2 persons, a stream lasts 48 s.
+All of it is simulated: utterances of corpus_speech are laid out as talk by turns.py, interplay.py decides what the two
+do at each other, faces come from lips.py and upper_face.py, heads from head_motion.py. Everything lies in
+$DUOLOGUE_CACHE/conversation-2, one .npz per stream of 48 s; shapes: n frames at 30/s, 2 persons, times in s:
+
+    mel [2, ticks, 2, 80], face [2, n, 51], phone style facing emotion [2, n], head [2, n, 3] exp-map rad,
+    expression [2, n, 51] (the face without articulation), level_db usual_db [2, n], segments_0 segments_1 [k, 3] =
+    phone id, start, length; relationship (id of body.RELATIONSHIPS), kind;
+    turns [k, 3] = person, start, end; backchannels [k, 4] = person who responds, time, form bits (interplay: nod 1,
+    voice 2, smile 4, brows 8, tilt 16, shake 32), time of the cue in the partner's speech; laughs [k, 5] = person,
+    start, length, strength, voiced; nods shakes [k, 4] = person, start, degrees, cycles; smiles [k, 4] = person, start,
+    length, size; onsets [k, 3] = listener, the partner's onset, start of the reaction.
+
+`test` streams have voices, sentences, seeds and ranges that no other part has, and their sound beside them as
+test-NNNN.{a,b}.wav: what the log-mel was made of.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import zlib
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import soundfile
 import torch
 from scipy.signal import butter, lfilter, sosfilt
 
 from augment import SpeechWindows, coloured_noise, gain, room
-from corpus_speech import RATE_HZ, Utterance, cache_folder
-from lips import STYLES, VOWEL, Segment, jaw_gain, levels_db, mouth_curves
+from corpus_speech import RATE_HZ, Utterance, cache_folder, load_utterances
+from head_motion import head_motion
+from interplay import VOICE, Acts, plan, talks
+from lips import STYLES, Segment, jaw_gain, mouth_curves
 from mel import FRAME_RATE_HZ, tick_rows
-from phones import PHONES, frame_phones
+from phones import PHONE_ID, PHONES, frame_phones
+from turns import KINDS, Person, Voices, lay_turns
 from upper_face import EMOTION_SHAPES, Voice, expression, style_factors
 
+VERSION = 2
 LOOKAHEAD = 2
 STREAM_S = 48
 FRAMES = STREAM_S * FRAME_RATE_HZ
-TRAIN_PARTS = {"kathleen.train": 0.5, "flite.train": 0.28, "dc-tts.train": 0.12, "espeak.train": 0.10}
-VAL_PARTS = {"kathleen.val": 0.7, "dc-tts.test": 0.3}
+PARTS = {
+    "train": {"kathleen.train": 0.46, "flite.train": 0.26, "espeak.train": 0.20, "grid.train": 0.08},
+    "val": {"kathleen.val": 0.8, "grid.val": 0.2},
+    "test": {"kathleen.test": 0.45, "dc-tts.test": 0.3, "espeak.test": 0.25},
+}
+"""How often the cached parts of the speech are drawn; parts that are not there are left out."""
+
+SHORT = {"train": "backchannel.train", "val": "backchannel.train", "test": "backchannel.test"}
+"""Where the voiced backchannels come from."""
 
 FIGURES = {
     # what: (value, source)
-    "gap between turns s": ((0.20, 0.28), "mean and spread; Stivers 2009, Levinson & Torreira 2015"),
-    "share of turns that overlap": (0.35, "Heldner & Edlund 2010"),
-    "utterances per turn": ((0.62, 0.25, 0.13), "for 1, 2, 3-4: turn length has a long tail"),
-    "pause within a turn s": ((0.2, 1.0), "Goldman-Eisler 1968"),
-}
-"""Turn-taking; textbook priors."""
-
-KINDS = {"dialogue": 0.50, "one-sided": 0.28, "overlapping": 0.10, "sparse": 0.08, "silent": 0.04}
+    "relationship": ((0.10, 0.18, 0.27, 0.20, 0.10, 0.15), "none, then the groups of InterAct; shares chosen here"),
+    "laughs against the mean": ((0.8, 1.2, 1.5, 0.8, 1.1, 0.5), "by relationship; chosen here"),
+    "mood lasts s": ((5.0, 30.0), "chosen here"),
+    "the other's mood follows": (0.55, "emotional contagion, Hatfield 1993; share chosen here"),
+    "follows after s": ((0.5, 2.5), "chosen here"),
+}  # fmt: skip
+"""Figures of a scene; those of turns, interplay, face and head stand in their files."""
 
 
 @dataclass
 class Stream:
-    """One conversation: log-mel [2, ticks, 2, 80], ARKit weights [2, n, 51], phone ids [2, n], conditions [2, n]."""
+    """One conversation; see the head of this file for the shapes."""
 
     mel: np.ndarray
     face: np.ndarray
@@ -54,6 +80,21 @@ class Stream:
     style: np.ndarray
     facing: np.ndarray
     emotion: np.ndarray
+    head: np.ndarray
+    expression: np.ndarray
+    level_db: np.ndarray
+    usual_db: np.ndarray
+    segments_0: np.ndarray
+    segments_1: np.ndarray
+    relationship: np.ndarray
+    kind: np.ndarray
+    turns: np.ndarray
+    backchannels: np.ndarray
+    laughs: np.ndarray
+    nods: np.ndarray
+    shakes: np.ndarray
+    smiles: np.ndarray
+    onsets: np.ndarray
 
 
 def held(random: np.random.Generator, values: np.ndarray, shares: np.ndarray, longest_s: float) -> np.ndarray:
@@ -67,93 +108,24 @@ def held(random: np.random.Generator, values: np.ndarray, shares: np.ndarray, lo
     return out
 
 
-class Person:
-    """One side of a conversation while it is laid out: a talker whose voice is changed in speed and pitch."""
-
-    def __init__(self, random: np.random.Generator, source: SpeechWindows):
-        self.random, self.source = random, source
-        self.first = source.utterance(random)
-        self.speed = random.uniform(0.84, 1.22) if random.random() < 0.55 else 1.0
-        self.level = gain(random.uniform(-24, 4)) if random.random() < 0.6 else None
-        self.sound = np.zeros(STREAM_S * RATE_HZ, np.float32)
-        self.segments: list[Segment] = []
-        self.usual: list[tuple[float, float]] = []
-
-    def utterance(self) -> Utterance:
-        """The next utterance of this talker's voice."""
-        return self.source.utterance(self.random, self.first.voice)
-
-    def speak(self, at_s: float) -> float:
-        """Lay an utterance at a time; returns when it ends (unchanged where it does not fit)."""
-        utterance = self.utterance()
-        spoken = utterance.samples.astype(np.float32) / 32768
-        if self.speed != 1:
-            spoken = np.interp(np.arange(0, len(spoken) - 1, self.speed), np.arange(len(spoken)), spoken)
-        if self.level is not None:
-            rms = np.sqrt(np.mean(spoken**2)) + 1e-6
-            spoken = spoken * (self.level * 0.1 / rms * gain(self.random.uniform(-3, 3)))
-        start = int(at_s * RATE_HZ)
-        if start < 0 or start + len(spoken) > len(self.sound):
-            return at_s
-        offset = start / RATE_HZ
-        if self.segments and offset < self.segments[-1][1] + self.segments[-1][2]:
-            return at_s
-        self.sound[start : start + len(spoken)] += spoken
-        placed = [(PHONES[int(p)], offset + a / self.speed, d / self.speed) for p, a, d in utterance.segments]
-        self.segments += placed
-        level = levels_db(spoken, int(len(spoken) / RATE_HZ * FRAME_RATE_HZ) + 1)
-        nuclei = [
-            level[int((a - offset) * FRAME_RATE_HZ) : int((a + d - offset) * FRAME_RATE_HZ) + 2].max(initial=-100.0)
-            for phone, a, d in placed
-            if phone in VOWEL
-        ]
-        self.usual.append((offset, float(np.median(nuclei)) if nuclei else -30.0))
-        return offset + len(spoken) / RATE_HZ
-
-    def voice(self) -> Voice:
-        """Phones that cover the whole stream, levels and the usual vowel level per frame."""
-        covered: list[Segment] = []
-        at = 0.0
-        for phone, start, duration in self.segments:
-            if start > at + 1e-3:
-                covered.append(("SIL", at, start - at))
-            covered.append((phone, start, duration))
-            at = start + duration
-        if at < STREAM_S:
-            covered.append(("SIL", at, STREAM_S - at))
-        usual = np.full(FRAMES, self.usual[0][1] if self.usual else -30.0)
-        for start, level in self.usual:
-            usual[max(int((start - 0.2) * FRAME_RATE_HZ), 0) :] = level
-        return Voice(covered, levels_db(self.sound, FRAMES), usual)
-
-
-def lay_turns(random: np.random.Generator, kind: str, persons: list[Person]) -> None:
-    """Fill both persons' sound with turns of the given kind of conversation."""
-    mean, spread = FIGURES["gap between turns s"][0]
-    shares = FIGURES["utterances per turn"][0]
-    shortest, longest = FIGURES["pause within a turn s"][0]
-    if kind == "silent":
-        return
-    now, who = float(random.uniform(0.2, 3)), int(random.integers(2))
-    leader, stalled = who, 0
-    while now < STREAM_S - 1 and stalled < 8:
-        count = random.choice([1, 2, 3 + random.integers(2)], p=shares)
-        if kind == "one-sided":
-            who = leader if random.random() < 0.93 else 1 - leader
-            count += 2 if who == leader else 0
-        start = now
-        for i in range(count):
-            end = persons[who].speak(now)
-            stalled = stalled + 1 if end == now else 0
-            now = end + (random.uniform(shortest, longest) if i + 1 < count else 0)
-        overlap = random.random() < (0.9 if kind == "overlapping" else FIGURES["share of turns that overlap"][0])
-        pause = abs(random.normal(mean, spread))
-        if overlap:
-            pause = -random.uniform(0.05, 1.8 if kind == "overlapping" else 0.6)
-        if kind == "sparse":
-            pause = random.uniform(2, 7)
-        now = max(now + pause, start + 0.4)
-        who = 1 - who if kind != "one-sided" else who
+def moods(random: np.random.Generator, boundaries: list[float]) -> np.ndarray:
+    """Emotion groups [2, FRAMES]: moods that change near turn boundaries, and often pass to the other."""
+    groups = len(EMOTION_SHAPES)
+    shares = np.array([0.40] + [0.60 / (groups - 1)] * (groups - 1))
+    out = np.zeros((2, FRAMES), np.int64)
+    shortest, longest = FIGURES["mood lasts s"][0]
+    at, steady = 0.0, random.random() < 0.35
+    out[:] = random.choice(groups, size=2, p=shares)[:, None]
+    while at < STREAM_S:
+        first, mood = random.integers(2), random.choice(groups, p=shares)
+        k = int(at * FRAME_RATE_HZ)
+        out[first, k:] = mood
+        if random.random() < FIGURES["the other's mood follows"][0]:
+            out[1 - first, k + int(random.uniform(*FIGURES["follows after s"][0]) * FRAME_RATE_HZ) :] = mood
+        at += 2 * STREAM_S if steady else shortest * (longest / shortest) ** random.random()
+        near = [b for b in boundaries if abs(b - at) < 2.5]
+        at = float(random.choice(near)) if near else at
+    return out
 
 
 def breath(random: np.random.Generator) -> np.ndarray:
@@ -186,87 +158,170 @@ def worsened(random: np.random.Generator, source: SpeechWindows, sound: np.ndarr
     return np.round(sound * 32768) / 32768 if random.random() < 0.7 else sound
 
 
-def face_curves(
-    random: np.random.Generator,
-    own: Voice,
-    partner: Voice,
-    style: np.ndarray,
-    partner_style: np.ndarray,
-    facing: np.ndarray,
-    emotion: np.ndarray,
-) -> np.ndarray:
-    """ARKit weights [n, 51] of one person of a conversation; condition ids are [n]."""
+def mouth(own: Voice, style: np.ndarray, emotion: np.ndarray) -> np.ndarray:
+    """ARKit weights [n, 51] of the mouth of one person; condition ids are [n]."""
     times = np.arange(len(style)) / FRAME_RATE_HZ
     level = np.maximum.reduce([np.roll(own.level_db, s) for s in (-1, 0, 1)])
     surprise = np.where(emotion == 1, 1.10, 1.0)
-    factors = style_factors(style)
-    mouth = mouth_curves(own.segments, times, jaw_gain(level, own.usual_db) * surprise, factors)
-    return np.clip(mouth + expression(random, own, partner, style, partner_style, facing, emotion), 0, 1)
+    return mouth_curves(own.segments, times, jaw_gain(level, own.usual_db) * surprise, style_factors(style))
 
 
-def simulate(seed: int, source: SpeechWindows) -> Stream:
-    """One stream, the same for the same seed."""
-    random = np.random.default_rng([seed, 77])
-    kind = random.choice(list(KINDS), p=list(KINDS.values()))
-    persons = [Person(random, source) for _ in range(2)]
-    lay_turns(random, kind, persons)
-    voices = [person.voice() for person in persons]
-    styles = np.arange(len(STYLES))
-    emotions = np.arange(len(EMOTION_SHAPES))
-    neutral = np.array([0.40] + [0.10] * (len(emotions) - 1))
-    style = np.stack([held(random, styles, np.full(4, 0.25), 16) for _ in range(2)])
-    emotion = np.stack([held(random, emotions, neutral, 12) for _ in range(2)])
+def stored_voice(stream: dict[str, np.ndarray], person: int) -> Voice:
+    """The voice of a stored stream's person."""
+    covered: list[Segment] = []
+    at = 0.0
+    for phone, start, length in stream[f"segments_{person}"].astype(float):
+        if start > at + 1e-3:
+            covered.append(("SIL", at, start - at))
+        covered.append((PHONES[int(phone)], start, length))
+        at = start + length
+    if at < STREAM_S:
+        covered.append(("SIL", at, STREAM_S - at))
+    return Voice(covered, stream["level_db"][person].astype(float), stream["usual_db"][person].astype(float))
+
+
+def stored_face(stream: dict[str, np.ndarray]) -> np.ndarray:
+    """The faces [2, n, 51] f16 of a stored stream, made again from its phones and expression."""
+    made = [mouth(stored_voice(stream, i), stream["style"][i], stream["emotion"][i]) for i in (0, 1)]
+    return np.clip(np.stack(made) + stream["expression"], 0, 1).astype(np.float16)
+
+
+def lay_acts(persons: list[Person], acts: list[Acts]) -> None:
+    """Give voice to the backchannels and laughs that have one; where something sounds already they stay silent."""
+    for person, mine in zip(persons, acts, strict=True):
+        for laugh in mine.laughs:
+            end = person.laugh(laugh[0]) if laugh[3] else laugh[0]
+            laugh[1], laugh[3] = (end - laugh[0], 1.0) if end > laugh[0] else (laugh[1], 0.0)
+        for response in mine.responses:
+            if response[1] & VOICE and not person.respond(response[0]):
+                response[1] &= ~VOICE
+
+
+def rows(lists: list[list], width: int) -> np.ndarray:
+    """Both persons' lists of events as [k, width] f32, the person first, in time."""
+    found = sorted(([i, *event] for i, events in enumerate(lists) for event in events), key=lambda e: e[1])
+    return np.array(found, np.float32).reshape(-1, width)
+
+
+def simulate(seed: int, voices: Voices, held_out: bool = False) -> tuple[Stream, list[np.ndarray]]:
+    """One stream, the same for the same seed, and its two microphones' sound f32 at 16 kHz.
+
+    `held_out` draws speeds, gaps and response rates outside the ranges of the training streams.
+    """
+    random = np.random.default_rng([seed, 78])
+    kind = str(random.choice(list(KINDS), p=list(KINDS.values())))
+    persons = [Person(random, voices, STREAM_S, held_out) for _ in range(2)]
+    lay_turns(random, kind, persons, held_out)
+    turns = [p.turns for p in persons]
+    both = talks([p.voice() for p in persons], turns, [p.cues for p in persons])
+    style = np.stack([held(random, np.arange(len(STYLES)), np.full(4, 0.25), 16) for _ in range(2)])
+    emotion = moods(random, sorted(t for spans in turns for span in spans for t in span))
     facing = np.repeat(held(random, np.arange(2), np.array([0.25, 0.75]), 14)[None], 2, 0)
     if random.random() < 0.2:
         facing[1] = held(random, np.arange(2), np.array([0.25, 0.75]), 14)
-    face = [
-        face_curves(random, voices[i], voices[1 - i], style[i], style[1 - i], facing[i], emotion[i]) for i in range(2)
+    relationship = int(random.choice(6, p=FIGURES["relationship"][0]))
+    acts = plan(random, both, emotion, facing, FIGURES["laughs against the mean"][0][relationship], held_out)
+    lay_acts(persons, acts)
+    own = [p.voice() for p in persons]
+    made, heads, faces = [], [], []
+    for i in (0, 1):
+        ids = (style[i], style[1 - i], facing[i], emotion[i])
+        made.append(expression(random, own[i], own[1 - i], *ids, acts[i]))
+        heads.append(head_motion(random, both[i], both[1 - i], emotion[i], facing[i], acts[i]))
+        faces.append(np.clip(mouth(own[i], style[i], emotion[i]) + made[i], 0, 1))
+    phone = [frame_phones([(PHONE_ID[p], a, d) for p, a, d in v.segments], FRAMES) for v in own]
+    sounds = [p.sound for p in persons]
+    mics = [worsened(random, voices.source, sounds[i], sounds[1 - i]) for i in range(2)]
+    mel = np.stack([tick_rows(np.pad(m, (0, RATE_HZ // 4)), FRAMES + LOOKAHEAD, np.float32) for m in mics])
+    segments = [
+        np.array([(PHONE_ID[p], a, d) for p, a, d in person.segments], np.float32).reshape(-1, 3) for person in persons
     ]
-    phone = [frame_phones([(PHONES.index(p), a, d) for p, a, d in v.segments], FRAMES) for v in voices]
-    sounds = [persons[i].sound for i in range(2)]
-    mics = [worsened(random, source, sounds[i], sounds[1 - i]) for i in range(2)]
-    ticks = FRAMES + LOOKAHEAD
-    mel = np.stack([tick_rows(np.pad(m, (0, RATE_HZ // 4)), ticks, np.float32) for m in mics])
-    return Stream(
+    stream = Stream(
         mel.astype(np.float16),
-        np.stack(face).astype(np.float16),
+        np.stack(faces).astype(np.float16),
         np.stack(phone).astype(np.uint8),
         style.astype(np.uint8),
         facing.astype(np.uint8),
         emotion.astype(np.uint8),
+        np.stack(heads).astype(np.float16),
+        np.stack(made).astype(np.float16),
+        np.stack([v.level_db for v in own]).astype(np.float32),
+        np.stack([v.usual_db for v in own]).astype(np.float32),
+        *segments,
+        np.array(relationship, np.uint8),
+        np.array(kind),
+        rows(turns, 3),
+        rows([a.responses for a in acts], 4),
+        rows([a.laughs for a in acts], 5),
+        rows([a.nods for a in acts], 4),
+        rows([a.shakes for a in acts], 4),
+        rows([a.smiles for a in acts], 4),
+        rows([[(o, s) for o, s, _ in a.onsets] for a in acts], 3),
     )
+    return stream, [np.asarray(m, np.float32) for m in mics]
 
 
 def folder() -> Path:
-    """Where streams and tokens lie."""
-    path = cache_folder() / "conversation"
+    """Where streams and tokens lie; $DUOLOGUE_CORPUS names another corpus of the same layout."""
+    path = cache_folder() / os.environ.get("DUOLOGUE_CORPUS", f"conversation-{VERSION}")
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def _build_one(job: tuple[str, int]) -> None:
-    part, index = job
+def voices_of(part: str) -> Voices:
+    """The voices of a part of the corpus."""
+    known = {p: w for p, w in PARTS[part].items() if (cache_folder() / "speech" / f"{p}.npz").exists()}
+    short: list[Utterance] = []
+    if (cache_folder() / "speech" / f"{SHORT[part]}.npz").exists():
+        short = [u for u in load_utterances(SHORT[part]) if len(u.samples) > 0.15 * RATE_HZ and len(u.segments)]
+    return Voices(SpeechWindows(known, STREAM_S, LOOKAHEAD, 0), short)
+
+
+def write(path: Path, stream: Stream | dict[str, np.ndarray]) -> None:
+    """Write a stream whole or not at all."""
+    partial_path = path.with_suffix(".part.npz")
+    arrays = stream if isinstance(stream, dict) else {f.name: getattr(stream, f.name) for f in fields(stream)}
+    np.savez(partial_path, **arrays)
+    partial_path.rename(path)
+
+
+_VOICES: dict[str, Voices] = {}
+
+
+def _build_one(part: str, index: int) -> None:
     path = folder() / f"{part}-{index:04d}.npz"
     if path.exists():
         return
-    torch.set_num_threads(1)
-    if part not in _SOURCES:
-        _SOURCES[part] = SpeechWindows(TRAIN_PARTS if part == "train" else VAL_PARTS, STREAM_S, LOOKAHEAD, 0)
-    stream = simulate(zlib.crc32(f"{part} {index}".encode()), _SOURCES[part])
-    partial = path.with_suffix(".part.npz")
-    np.savez(partial, **vars(stream))
-    partial.rename(path)
+    if part not in _VOICES:
+        _VOICES[part] = voices_of(part)
+    stream, mics = simulate(zlib.crc32(f"{part} {index} {VERSION}".encode()), _VOICES[part], part == "test")
+    if part == "test":
+        for name, mic in zip("ab", mics, strict=True):
+            soundfile.write(path.with_suffix(f".{name}.wav"), mic, RATE_HZ)
+    write(path, stream)
 
 
-_SOURCES: dict[str, SpeechWindows] = {}
-
-
-def build(part: str, count: int) -> None:
+def build(part: str, count: int, jobs: int = 1) -> None:
     """Simulate the streams of a part that are not in the cache yet."""
-    for index in range(count):
-        _build_one((part, index))
-        if index % 20 == 19:
-            print(f"{part}: {index + 1} of {count} streams", flush=True)
+    with ProcessPoolExecutor(jobs, initializer=partial(torch.set_num_threads, 1)) as pool:
+        for done, _ in enumerate(pool.map(partial(_build_one, part), range(count), chunksize=4), 1):
+            if done % 100 == 0:
+                print(f"{part}: {done} of {count} streams", flush=True)
+
+
+def _face_again(path: Path) -> None:
+    with np.load(path) as file:
+        stream = {key: file[key] for key in file.files}
+    stream["face"] = stored_face(stream)
+    write(path, stream)
+
+
+def faces_again(jobs: int = 1) -> None:
+    """Make the faces of all streams again from their phones, levels and expression: after a change of lips.py."""
+    paths = sorted(folder().glob("*-????.npz"))
+    with ProcessPoolExecutor(jobs) as pool:
+        list(pool.map(_face_again, paths, chunksize=8))
+    print(f"{len(paths)} faces made again")
 
 
 PIECE, RUN_UP = 320, 128
@@ -305,23 +360,31 @@ def encode(encoder_path: str, name: str) -> None:
     encoder = load_encoder(encoder_path)
     target = folder() / name
     target.mkdir(exist_ok=True)
-    paths = sorted(folder().glob("*.npz"))
+    # The first of every part come first: trainings may begin before all are there.
+    paths = sorted(folder().glob("*-????.npz"), key=lambda path: (path.stem[-4:], path.stem))
     for path in paths:
         if not (target / f"{path.stem}.npy").exists():
             encoder.train(path.stem.startswith("train"))
             with np.load(path) as file:
-                np.save(target / f"{path.stem}.npy", encode_stream(encoder, file["mel"]))
+                tokens = encode_stream(encoder, file["mel"])
+            with open(target / f"{path.stem}.part", "wb") as file:
+                np.save(file, tokens)
+            (target / f"{path.stem}.part").rename(target / f"{path.stem}.npy")
     print(f"{len(paths)} streams encoded to {target}")
 
 
 def load_part(part: str, tokens: str) -> dict[str, np.ndarray]:
     """Arrays of a part stacked over its streams: token [S, 2, n, 256] f16, face [S, 2, n, 51] f16, ids [S, 2, n]."""
-    paths = [p for p in sorted(folder().glob(f"{part}-*.npz")) if (folder() / tokens / f"{p.stem}.npy").exists()]
+    paths = [p for p in sorted(folder().glob(f"{part}-????.npz")) if (folder() / tokens / f"{p.stem}.npy").exists()]
     if not paths:
-        raise FileNotFoundError(f"no streams of {part} in {folder()}: run `python training/corpus_conversation.py` first")
-    out: dict[str, list[np.ndarray]] = {"token": [np.load(folder() / tokens / f"{p.stem}.npy") for p in paths]}
+        raise FileNotFoundError(f"no streams of {part} in {folder()}: run training/corpus_conversation.py first")
+    out: dict[str, list[np.ndarray]] = {"token": []}
     for path in paths:
         with np.load(path) as file:
+            # A recorded person may lack a face.
+            if np.isnan(file["face"]).any():
+                continue
+            out["token"].append(np.load(folder() / tokens / f"{path.stem}.npy"))
             for key in ("face", "phone", "style", "facing", "emotion"):
                 out.setdefault(key, []).append(file[key])
     return {key: np.stack(values) for key, values in out.items()}
@@ -330,18 +393,24 @@ def load_part(part: str, tokens: str) -> dict[str, np.ndarray]:
 def main() -> None:
     """Command line: build the streams, then encode them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--streams", type=int, default=300, help="training streams of 48 s")
-    parser.add_argument("--val", type=int, default=16)
+    parser.add_argument("--streams", type=int, default=1500, help="training streams of 48 s")
+    parser.add_argument("--val", type=int, default=24)
+    parser.add_argument("--test", type=int, default=24)
+    parser.add_argument("--jobs", type=int, default=1, help="processes that simulate")
     parser.add_argument("--encoder", help="checkpoint or .safetensors; default: the newest training run")
     parser.add_argument("--tokens", default="tokens", help="name of the token set")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tokens-only", action="store_true")
     parser.add_argument("--streams-only", action="store_true")
+    parser.add_argument("--faces-only", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    if options.faces_only:
+        faces_again(options.jobs)
+        return
     if not options.tokens_only:
-        build("val", options.val)
-        build("train", options.streams)
+        for part, count in (("val", options.val), ("test", options.test), ("train", options.streams)):
+            build(part, count, options.jobs)
     if not options.streams_only:
         encode(options.encoder or str(cache_folder() / "runs/speech-encoder/checkpoint.pt"), options.tokens)
 

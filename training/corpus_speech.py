@@ -1,48 +1,76 @@
-"""The speech corpus: two recorded talkers with aligned phones, and synthetic voices with the phones they spoke.
+"""The speech corpus: recorded talkers with aligned phones, and synthetic voices with the phones they spoke.
 
-    python corpus_speech.py            # builds the cache (about 5 minutes) and prints a table
+    python corpus_speech.py            # builds the cache (about 15 minutes on two cores) and prints a table
 
 Recordings come from ../shared/data (or $DUOLOGUE_SHARED); the cache lies outside the repository, in
 $DUOLOGUE_CACHE (default ~/.cache/duologue). Synthetic voices are those of flite and espeak-ng, if installed.
+
+    part                what                                                                   used for
+    kathleen.train      one woman, the train split and val utterances with a sentence of it    training
+    kathleen.val, .test her sentences that train does not have                                 validation, test
+    grid.train, .val    one GRID talker; every sixth clip is validation                        training, validation
+    flite.train         five voices; phones aligned by the tool that aligned the recordings    training
+    espeak.train, .test variants with the synthesizer's own phone times; test: other variants  training, test
+    backchannel.*       "mm-hm", "yeah", laughs by both synthesizers                           conversation
+    dc-tts.test         one man, wholly held out: the unseen talker                            test
 """
 
 import argparse
-import ctypes
 import json
 import os
 import re
 import shutil
-import subprocess
-import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import soundfile
-from scipy.signal import resample_poly
 
+from phone_alignment import Aligner, grid_aligner, grid_segments
 from phones import PHONE_ID, SILENCE
+from sentences import invented, own_sentences
+from synthesis import RATE_HZ, Espeak, flite
 
-RATE_HZ = 16000
 REPOSITORY = Path(__file__).resolve().parent.parent
-FLITE_VOICES = ("slt", "rms", "awb", "kal")
-ESPEAK_VOICES = tuple(
-    "en-us en-us+f2 en-us+f3 en-us+f4 en-us+m1 en-us+m3 en-us+m5 en-us+m7 en-us+Andrea en-us+Annie en-us+Michael "
-    "en-us+Denis".split()
-)
-DC_TTS_HELD_OUT = 8
+FLITE_VOICES = ("slt", "rms", "awb", "kal", "kal16")
+ESPEAK_ACCENTS = (("en-us", 0.62), ("en-us-nyc", 0.08), ("en", 0.14), ("en-gb-x-rp", 0.08), ("en-gb-scotland", 0.08))
+ESPEAK_TRAIN = (
+    "f1 f2 f4 f5 m1 m2 m3 m4 m6 m7 m8 Alex Alicia Andrea Andy Denis Gene Henrique Jacky Lee Marco Michael Mike Nguyen "
+    "Storm adam anika antonio aunty belinda benjamin boris david ed edward grandma john klatt klatt4 linda marcelo max "
+    "michel norbert pablo paul quincy rob robert sandro shelby steph travis victor"
+).split()
+ESPEAK_TEST = "f3 m5 Annie Mario Hugo caleb grandpa zac miguel pedro Diogo Gene2".split()
+GRID_EVERY = 6
+LONGEST_PHONE_S = 0.6
+# The aligner reads a phone's frames some 10 ms before the synthesizer says it starts.
+CONVENTION_S = 0.01
 
-# espeak-ng's English mnemonics; rhotic vowels and syllabic l are split in time between their two phones.
-ESPEAK_PHONES = {
-    mnemonic: phones
-    for line in """
-    a AE|aa AE|a# AH|A: AA|0 AA|V AH|@ AH|@2 AH|@5 AH|@- AH|@L AH L|E EH|I IH|I2 IH|I# IH|i IY|i: IY|U UH|u: UW
-    O: AO|O2 AO|3 ER|3: ER|eI EY|aI AY|OI OY|oU OW|aU AW|A@ AA R|O@ AO R|o@ AO R|e@ EH R|i@ IH R|i@3 IH R
-    U@ UH R|aI@ AY ER|aI3 AY ER|aU@ AW ER|p P|b B|t T|t# T|t2 T|? T|d D|d# D|k K|g G|tS CH|dZ JH|f F|v V
-    T TH|D DH|s S|z Z|S SH|Z ZH|h HH|m M|m- M|n N|n- N|N NG|l L|l- L|r R|r- R|w W|j Y
-    """.strip().splitlines()
-    for mnemonic, phones in (entry.strip().split(" ", 1) for entry in line.split("|"))
+BACKCHANNELS = {
+    # said as: (flite's phones or None for its own reading of the text, espeak-ng's text)
+    "mm-hm": ("m hh m", "[[m'hVm]]"),
+    "mhm": ("m hh ah m", "[[m'hVm]]"),
+    "mm": ("m m", "[[m:m]]"),
+    "hmm": ("hh m m", "[[h'Vm]]"),
+    "uh-huh": ("ah hh ah", "[[V'hV]]"),
+    "oh": ("ow", "oh"),
+    "ah": ("aa", "[[A:]]"),
+    "wow": ("w aw", "wow"),
+    **{
+        text: (None, text)
+        for text in (
+            "yeah|right|okay|oh really|really|sure|I see|yes|no way|oh no|of course|exactly|oh yeah|got it|true|"
+            "that's right|oh wow|good point|absolutely|I know"
+        ).split("|")
+    },
+    "ha ha ha": ("hh aa hh aa hh aa", "[[h'Ah'Ah'A]]"),
+    "ha ha": ("hh ah hh ah", "[[h'Vh'V]]"),
+    "ha ha ha ha": ("hh aa hh ah hh ah hh ah", "[[h'Ah'Vh'Vh'V]]"),
+    "heh heh": ("hh eh hh eh", "[[h'Eh'E]]"),
+    "hee hee": ("hh iy hh iy", "[[h'i:h'i:]]"),
 }
+"""Short answers and laughs; a laugh starts with "h" and repeats."""
 
 
 class Utterance(NamedTuple):
@@ -87,157 +115,153 @@ def recorded(name):
 
 
 def kathleen():
-    """Aligned Kathleen utterances by split; val and test keep only sentences that do not occur in train."""
+    """Kathleen utterances by split, those without phone times aligned here.
+
+    Sentences of val and test that occur in train are dropped from them; those of val join train instead.
+    """
     split = json.loads((shared_data() / "speech-kathleen" / "split.json").read_text())
     rows = (shared_data() / "speech-kathleen" / "transcripts.tsv").read_text().splitlines()[1:]
-    known = {plain_text(text) for id, text in (row.split("\t", 1) for row in rows) if split[id] == "train"}
+    texts = dict(row.split("\t", 1) for row in rows)
+    known = {plain_text(text) for id, text in texts.items() if split[id] == "train"}
     parts = {"train": [], "val": [], "test": []}
     for utterance in recorded("kathleen"):
         part = split[utterance.id]
         if part == "train" or plain_text(utterance.text) not in known:
             parts[part].append(utterance)
+        elif part == "val":
+            parts["train"].append(utterance)
     return parts
+
+
+def kathleen_more(known):
+    """Train utterances that came without phone times, aligned here; `known`: ids that need none."""
+    folder = shared_data() / "speech-kathleen"
+    split = json.loads((folder / "split.json").read_text())
+    texts = dict(row.split("\t", 1) for row in (folder / "transcripts.tsv").read_text().splitlines()[1:])
+    aligner, found = Aligner(), []
+    for id in sorted(texts):
+        if split[id] != "train" or id in known:
+            continue
+        samples, _ = soundfile.read(folder / "flac" / f"{id}.flac", dtype="int16")
+        segments = aligner.segments(texts[id], samples)
+        if segments is not None and segments[segments[:, 0] != SILENCE, 2].max() < LONGEST_PHONE_S:
+            found.append(Utterance(id, "kathleen", texts[id], samples, segments))
+    return found
 
 
 def dc_tts():
-    """Aligned dc-tts utterances: train, and eight held out, spread evenly over the recording order."""
-    everything = list(recorded("dc-tts"))
-    held_out = set(np.linspace(0, len(everything) - 1, DC_TTS_HELD_OUT).astype(int).tolist())
-    return {
-        "train": [u for i, u in enumerate(everything) if i not in held_out],
-        "test": [u for i, u in enumerate(everything) if i in held_out],
-    }
+    """Aligned dc-tts utterances: all of them are held out."""
+    return {"test": list(recorded("dc-tts"))}
 
 
-def to_16_khz(samples, rate):
-    """int16 [N] at any rate as int16 at 16 kHz."""
-    if rate == RATE_HZ:
-        return samples
-    divisor = int(np.gcd(rate, RATE_HZ))
-    resampled = resample_poly(samples.astype(np.float64), RATE_HZ // divisor, rate // divisor)
-    return np.clip(np.round(resampled), -32768, 32767).astype(np.int16)
+def grid_split(clips):
+    """The validation clips among GRID clip names: every sixth in sorted order."""
+    return set(sorted(clips)[::GRID_EVERY])
 
 
-def flite(text, voice, stretch):
-    """Speak a text with flite; its phones come from -psdur, as `name:end` in seconds."""
-    with tempfile.TemporaryDirectory() as folder:
-        wav = Path(folder) / "speech.wav"
-        command = ["flite", "-voice", voice, "-psdur", "--setf", f"duration_stretch={stretch:.3f}", "-t", text, "-o"]
-        spoken = subprocess.run([*command, str(wav)], capture_output=True, text=True, check=True).stdout
-        samples, rate = soundfile.read(wav, dtype="int16")
-    segments, start = [], 0.0
-    for item in spoken.split():
-        name, end = item.rsplit(":", 1)
-        phone = {"pau": "SIL", "ssil": "SIL", "ax": "AH", "axr": "ER", "dx": "T", "ix": "IH"}.get(name, name.upper())
-        segments.append((PHONE_ID[phone], start, float(end) - start))
-        start = float(end)
-    return to_16_khz(samples, rate), np.array(segments, np.float32)
+def grid():
+    """face-grid-s1's sound by split, with phones aligned here."""
+    folder = shared_data() / "face-grid-s1"
+    words = json.loads((folder / "words.json").read_text())
+    validation, aligner = grid_split(words), grid_aligner()
+    parts = {"train": [], "val": []}
+    for clip in sorted(words):
+        samples, rate = soundfile.read(folder / "flac" / f"{clip}.flac", dtype="int16")
+        assert rate == RATE_HZ
+        segments = grid_segments(aligner, words[clip], samples)
+        if segments is not None:
+            text = " ".join(word for word, _, _ in words[clip] if word not in ("sil", "sp"))
+            parts["val" if clip in validation else "train"].append(Utterance(clip, "grid-s1", text, samples, segments))
+    return parts
 
 
-class EspeakId(ctypes.Union):
-    """The last field of espeak-ng's event: for a phoneme its mnemonic, at most eight bytes."""
-
-    _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
-
-
-class EspeakEvent(ctypes.Structure):
-    """espeak_EVENT of espeak-ng's speak_lib.h."""
-
-    _fields_ = [(name, ctypes.c_int) for name in ("type", "unique", "text", "length", "audio_ms", "sample")]
-    _fields_ += [("user", ctypes.c_void_p), ("id", EspeakId)]
-
-
-EspeakCallback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(EspeakEvent)
-)
+def flite_part(voice, sentences, seed):
+    """Utterances of one flite voice; phones by the aligner, which knows the pronunciation that was meant."""
+    random, aligner, found = np.random.default_rng(seed), Aligner(), []
+    for i, text in enumerate(sentences):
+        pitch = random.uniform(80, 170)
+        samples, _ = flite(text, voice, random.uniform(0.8, 1.3), pitch, pitch * random.uniform(0.06, 0.25))
+        segments = aligner.segments(text, samples)
+        if segments is not None:
+            found.append(Utterance(f"flite_{voice}_{i:04d}", voice, text, samples, segments))
+    return found
 
 
-class Espeak:
-    """espeak-ng as a library: its program does not report phoneme times, its callback does."""
-
-    PHONEME, RATE, PITCH, RANGE = 7, 1, 3, 4
-
-    def __init__(self):
-        self.library = ctypes.CDLL("libespeak-ng.so.1")
-        self.rate = self.library.espeak_Initialize(2, 0, None, 1)
-        self.sound, self.events = [], []
-        self.callback = EspeakCallback(self.receive)
-        self.library.espeak_SetSynthCallback(self.callback)
-
-    def receive(self, samples, count, events):
-        """Keep one piece of sound and the phonemes that start in it."""
-        if samples:
-            self.sound.append(np.ctypeslib.as_array(samples, (count,)).copy())
-        i = 0
-        while events[i].type:
-            if events[i].type == self.PHONEME:
-                self.events.append((events[i].id.string.decode(), events[i].sample))
-            i += 1
-        return 0
-
-    def speak(self, text, voice, words_a_minute, pitch, pitch_range):
-        """Speak a text; returns (samples int16 at 16 kHz, segments)."""
-        self.sound, self.events = [], []
-        if self.library.espeak_SetVoiceByName(voice.encode()):
-            raise RuntimeError(f"espeak-ng has no voice {voice}")
-        for parameter, value in ((self.RATE, words_a_minute), (self.PITCH, pitch), (self.RANGE, pitch_range)):
-            self.library.espeak_SetParameter(parameter, value, 0)
-        raw = text.encode()
-        self.library.espeak_Synth(raw, len(raw) + 1, 0, 1, 0, 1, None, None)
-        self.library.espeak_Synchronize()
-        samples = np.concatenate(self.sound) if self.sound else np.zeros(0, np.int16)
-        return to_16_khz(samples, self.rate), espeak_segments(self.events, len(samples), self.rate)
+def espeak_settings(random, variants):
+    """A voice of espeak-ng and its speed, pitch and range."""
+    accents = [name for name, _ in ESPEAK_ACCENTS]
+    accent = accents[random.choice(len(accents), p=[share for _, share in ESPEAK_ACCENTS])]
+    voice = f"{accent}+{variants[random.integers(len(variants))]}"
+    return voice, (int(random.integers(125, 215)), int(random.integers(20, 85)), int(random.integers(25, 95)))
 
 
-def espeak_segments(events, end, rate):
-    """Segments from (mnemonic, sample) events; raises KeyError for a phoneme outside English.
-
-    espeak-ng reports a sonorant that it joins to the vowel before it at the vowel's end, with no length: such a
-    phone is given the last 40 % of its neighbour.
-    """
-    spans = []
-    for (mnemonic, start), (_, stop) in zip(events, events[1:] + [("", end)]):
-        if mnemonic == ";":
-            if spans:
-                spans[-1][2] = stop
+def espeak_part(name, sentences, variants, seed):
+    """Utterances of espeak-ng's variants, with the synthesizer's phone times moved to the aligner's convention."""
+    random, espeak, found = np.random.default_rng(seed), Espeak(), []
+    for i, text in enumerate(sentences):
+        voice, settings = espeak_settings(random, variants)
+        try:
+            samples, segments = espeak.speak(text, voice, *settings)
+        except KeyError:
             continue
-        phones = ["SIL"] if mnemonic.startswith("_") else ESPEAK_PHONES[mnemonic].split()
-        if start == stop and phones != ["SIL"] and spans and spans[-1][0] != SILENCE:
-            cut = round(spans[-1][1] + 0.6 * (spans[-1][2] - spans[-1][1]))
-            start, stop, spans[-1][2] = cut, spans[-1][2], cut
-        edges = [start, stop] if len(phones) == 1 else [start, start + round(0.65 * (stop - start)), stop]
-        for phone, first, last in zip(phones, edges, edges[1:]):
-            if last > first:
-                spans.append([PHONE_ID[phone], first, last])
-    return np.array([(p, a / rate, (b - a) / rate) for p, a, b in spans], np.float32).reshape(-1, 3)
+        segments[:, 1] -= CONVENTION_S
+        found.append(Utterance(f"espeak_{name}_{i:04d}", voice, text, samples, segments))
+    return found
 
 
-def synthetic(sentences, voices, utterances, seed):
-    """`utterances` texts per flite voice, and as many in all by espeak-ng's variants, drawn by `seed`."""
-    random = np.random.default_rng(seed)
-    parts = {"flite": [], "espeak": []}
-
-    def sentence():
-        text = sentences[random.integers(len(sentences))]
-        return text + " " + sentences[random.integers(len(sentences))] if random.random() < 0.15 else text
-
-    if shutil.which("flite"):
-        for voice in FLITE_VOICES:
-            for i in range(utterances):
-                text = sentence()
-                samples, segments = flite(text, voice, random.uniform(0.85, 1.3))
-                parts["flite"].append(Utterance(f"flite_{voice}_{i:04d}", voice, text, samples, segments))
-    if shutil.which("espeak-ng"):
-        espeak = Espeak()
-        for i in range(utterances):
-            text, voice = sentence(), voices[random.integers(len(voices))]
-            settings = (int(random.integers(130, 210)), int(random.integers(30, 75)), int(random.integers(30, 90)))
+def backchannel_part(part, seed):
+    """Each short answer by flite's voices and twelve espeak-ng variants (test: by espeak-ng's test variants)."""
+    random, espeak, found = np.random.default_rng(seed), Espeak(), []
+    for text, (phones, spelled) in BACKCHANNELS.items():
+        for voice in FLITE_VOICES if part == "train" and shutil.which("flite") else ():
+            for take in range(2):
+                pitch = random.uniform(85, 160)
+                stretch = random.uniform(0.9, 1.5)
+                samples, segments = flite(phones or text, voice, stretch, pitch, 0.15 * pitch, phones is not None)
+                segments[:, 1] -= CONVENTION_S
+                found.append(Utterance(f"backchannel_{voice}_{len(found):04d}", voice, text, samples, segments))
+        for take in range(12 if part == "train" else 5):
+            voice, settings = espeak_settings(random, ESPEAK_TRAIN if part == "train" else ESPEAK_TEST)
             try:
-                samples, segments = espeak.speak(text, voice, *settings)
+                samples, segments = espeak.speak(spelled, voice, *settings)
             except KeyError:
                 continue
-            parts["espeak"].append(Utterance(f"espeak_{i:04d}", voice, text, samples, segments))
-    return parts
+            segments[:, 1] -= CONVENTION_S
+            found.append(Utterance(f"backchannel_espeak_{part}_{len(found):04d}", voice, text, samples, segments))
+    return found
+
+
+def drawn(random, sentences, count, mixed_share):
+    """`count` texts: sentences, two in a row now and then, and invented ones over the same words."""
+    words = invented(random, sentences)
+    texts = []
+    for _ in range(count):
+        text = sentences[random.integers(len(sentences))]
+        if random.random() < mixed_share:
+            text = next(words)
+        elif random.random() < 0.12:
+            text += " " + sentences[random.integers(len(sentences))]
+        texts.append(text)
+    return texts
+
+
+def synthetic_jobs(train, test, flite_count, espeak_count, seed):
+    """{part: [calls that return utterances]} of the synthetic parts; `train`, `test`: their sentences."""
+    random, jobs = np.random.default_rng(seed), {}
+    if shutil.which("flite"):
+        texts = [drawn(random, train, flite_count, 0.4) for _ in FLITE_VOICES]
+        jobs["flite.train"] = [
+            partial(flite_part, voice, texts[i], [seed, i]) for i, voice in enumerate(FLITE_VOICES)
+        ]
+    if shutil.which("espeak-ng"):
+        halves = [drawn(random, train, espeak_count // 2, 0.4) for _ in range(2)]
+        jobs["espeak.train"] = [
+            partial(espeak_part, f"train{i}", texts, ESPEAK_TRAIN, [seed, 50 + i]) for i, texts in enumerate(halves)
+        ]
+        jobs["espeak.test"] = [partial(espeak_part, "test", test, ESPEAK_TEST, [seed, 60])]
+        for i, part in enumerate(("train", "test")):
+            jobs[f"backchannel.{part}"] = [partial(backchannel_part, part, [seed, 70 + i])]
+    return jobs
 
 
 def save_utterances(path, utterances):
@@ -264,30 +288,41 @@ def load_utterances(part):
     return utterances
 
 
+def build(options):
+    """{part: utterances} of the whole corpus."""
+    parts = {f"kathleen.{split}": found for split, found in kathleen().items()}
+    parts["kathleen.train"] += kathleen_more({u.id for u in recorded("kathleen")})
+    parts |= {f"grid.{split}": found for split, found in grid().items()}
+    parts |= {f"dc-tts.{split}": found for split, found in dc_tts().items()}
+    test = sorted({u.text for part in ("kathleen.test", "dc-tts.test") for u in parts[part]})
+    unseen = {plain_text(text) for text in test} | {plain_text(u.text) for u in parts["kathleen.val"]}
+    train = sorted({u.text for u in parts["kathleen.train"]} | set(own_sentences()))
+    train = [text for text in train if plain_text(text) not in unseen]
+    jobs = synthetic_jobs(train, test, options.flite, options.espeak, options.seed)
+    with ProcessPoolExecutor(options.processes, max_tasks_per_child=1) as pool:
+        running = {part: [pool.submit(call) for call in calls] for part, calls in jobs.items()}
+        parts |= {part: [u for future in futures for u in future.result()] for part, futures in running.items()}
+    return parts
+
+
 def main():
     """Build every part and print how much there is of each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--utterances", type=int, default=400, help="per flite voice, and by espeak-ng in all")
+    parser.add_argument("--flite", type=int, default=560, help="utterances per flite voice")
+    parser.add_argument("--espeak", type=int, default=2000, help="utterances by espeak-ng in all")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     if shared_data() is None:
         parser.error("no recordings: set DUOLOGUE_SHARED to the folder that holds data/")
     folder = cache_folder() / "speech"
     folder.mkdir(parents=True, exist_ok=True)
-    parts = {f"kathleen.{split}": found for split, found in kathleen().items()}
-    parts |= {f"dc-tts.{split}": found for split, found in dc_tts().items()}
-    own = Path(__file__).with_name("sentences.txt").read_text().splitlines()
-    trained = [u for part in ("kathleen.train", "dc-tts.train") for u in parts[part]]
-    sentences = sorted({u.text for u in trained} | set(own))
-    unseen = {plain_text(u.text) for part in parts if not part.endswith("train") for u in parts[part]}
-    sentences = [text for text in sentences if plain_text(text) not in unseen]
-    spoken = synthetic(sentences, ESPEAK_VOICES, options.utterances, options.seed)
-    parts |= {f"{engine}.train": found for engine, found in spoken.items() if found}
-    for part, utterances in parts.items():
+    for part, utterances in build(options).items():
         save_utterances(folder / f"{part}.npz", utterances)
         minutes = sum(len(u.samples) for u in utterances) / RATE_HZ / 60
         phones = sum(len(u.segments) for u in utterances)
-        print(f"{part:16s} {len(utterances):5d} utterances {minutes:7.1f} min {phones:7d} phones")
+        voices = len({u.voice for u in utterances})
+        print(f"{part:18s} {len(utterances):5d} utterances {minutes:7.1f} min {phones:7d} phones {voices:4d} voices")
 
 
 if __name__ == "__main__":

@@ -41,6 +41,15 @@ def motion_loss(made: Tensor, wanted: Tensor, weight: Tensor, channels: Tensor, 
     return standing + stage["velocity"] * (scale[..., 1:, :] * step.abs()).mean()
 
 
+def roughness(made: Tensor, wanted: Tensor, weight: Tensor, channels: Tensor) -> Tensor:
+    """Third differences of motion z [..., T, C] that the wanted motion does not have; lids, which snap, left out."""
+    channels = channels.clone()
+    channels[LIDS] = 0
+    scale = weight[..., 3:, None] * channels / weight.mean()
+    excess = made.float().diff(n=3, dim=-2).abs() - wanted.float().diff(n=3, dim=-2).abs()
+    return (scale * F.relu(excess)).mean()
+
+
 class Usage:
     """Counts how often codes are used, and gives the unused a new place."""
 
@@ -68,6 +77,13 @@ class Usage:
         return perplexity
 
 
+def strayed(vq: Vq, latent: Tensor, codes: Tensor, share: float) -> Tensor:
+    """Codes [B, T, G] of which a share is replaced by near ones, as draws are: the decoder learns to stay smooth."""
+    near = vq.quantize.distances(latent).topk(6, largest=False).indices
+    other = near.gather(-1, torch.randint(6, (*codes.shape, 1), device=codes.device))[..., 0]
+    return torch.where(torch.rand(codes.shape, device=codes.device) < share, other, codes)
+
+
 def vq_loss(
     vq: Vq, z: Tensor, past: Tensor, weight: Tensor, channels: Tensor, stage: dict
 ) -> tuple[Tensor, dict[str, float], Tensor, Tensor]:
@@ -78,11 +94,14 @@ def vq_loss(
     scale = weight[..., None] / weight.mean()
     codebook = (scale * (vectors - latent.detach()) ** 2).mean()
     commit = (scale * (latent - vectors.detach()) ** 2).mean()
-    made = vq.decode(latent + (vectors - latent).detach())
+    taken = vq.quantize.lookup(strayed(vq, latent.detach(), codes, stage["stray"])) if stage["stray"] else vectors
+    made = vq.decode(latent + (taken - latent).detach())
     # The first frames lack the past that they have in a stream.
     made, wanted, weight = made[:, 8:], z[:, 8:], weight[:, 8:]
     motion = motion_loss(made, wanted, weight, channels, stage)
-    loss = motion + stage["codebook"] * codebook + stage["commit"] * commit
+    # Latents that change no more than they must give codes that can be foretold.
+    still = (latent[:, 1:] - latent[:, :-1]).square().mean()
+    loss = motion + stage["codebook"] * codebook + stage["commit"] * commit + stage["still"] * still
     return loss, {"motion": motion.item(), "commit": commit.item()}, codes, latent.detach()
 
 
@@ -103,6 +122,23 @@ def context_noise(x: Tensor, spread: float, generator: torch.Generator) -> Tenso
     slow = F.interpolate(slow.flatten(0, 1).transpose(1, 2), frames, mode="linear").transpose(1, 2)
     keep = torch.rand(batch, 1, 1, channels, generator=generator)
     return (size * (keep * slow.unflatten(0, (batch, persons)) + (1 - keep) * white)).to(x.device)
+
+
+def stuck(codes: Tensor, turn: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Codes before [B, 4, T, G], in a share of the rows held still from some frame on wherever the person (turn
+    [B, 2, T]) does not have the row's role.
+
+    Free running, a role's codes stay behind while the other role moves the head: the network must find them from the
+    motion, or the head jumps when the turn passes from one to the other.
+    """
+    batch, rows, frames, _ = codes.shape
+    off = torch.empty(batch, rows, frames, dtype=torch.bool, device=codes.device)
+    off[:, list(SPEAKER_OF)], off[:, list(LISTENER_OF)] = turn < 0.5, turn >= 0.5
+    begin = torch.randint(frames // 2, (batch, rows, 1), generator=generator)
+    taken = torch.rand(batch, rows, 1, generator=generator) < share
+    frame = torch.arange(frames).expand(batch, rows, frames)
+    source = torch.where((taken & (frame >= begin)).to(off.device) & off, begin.to(off.device), frame.to(off.device))
+    return codes.gather(2, source[..., None].expand_as(codes))
 
 
 def draws(logits: Tensor, temperature: float, top_k: int) -> Tensor:
@@ -163,33 +199,36 @@ def network_loss(
     model: Dim, batch: Batch, config: dict, stage: dict, generator: torch.Generator
 ) -> tuple[Tensor, dict[str, float]]:
     """Loss of a batch in the stages after `vq`, and its parts."""
-    device = model.mean.device
+    device, other = model.mean.device, stage.get("other_role", config["other_role"])
     if stage["own_samples"]:
         # Every further pass follows on its own frames for one frame longer.
         for _ in range(1 + int(torch.randint(stage["own_passes"], (), generator=generator))):
             past = with_own_past(model, batch, stage["own_samples"], generator)
             batch = replace(batch, before=past[0], codes_before=past[1])
     before, codes_before = batch.before, batch.codes_before
+    if stage.get("stuck"):
+        codes_before = stuck(codes_before, batch.turn, stage["stuck"], generator)
     hidden = masked(before, stage["mask"], generator)
     before = before + context_noise(before, stage["noise"], generator)
     before = before.masked_fill(hidden[..., None], 0)
     with torch.autocast(device.type, torch.bfloat16):
         speaker, listener = model.encode(before, batch.token)
         logits = model.predict(model.join(speaker, listener), codes_before)
-    loss, parts = code_loss(logits, batch.codes, batch.turn, config["other_role"])
+    loss, parts = code_loss(logits, batch.codes, batch.turn, other)
     if stage["contrast"]:
         value = contrast(speaker, listener, stage["contrast_temperature"])
         loss = loss + stage["contrast"] * value
         parts["contrast"] = value.item()
     if stage.get("reconstruction"):
-        # The VQ decoders learn to make smooth motion of draws; the draws learn nothing from it, they stay varied.
+        # The VQ decoders keep what true codes mean and make smooth motion of draws; the draws learn nothing from it.
         drawn = draws(logits.detach(), model.config.temperature, model.config.top_k)
         with torch.autocast(device.type, torch.bfloat16):
-            both = decoded(model, drawn)
+            both = decoded(model, torch.cat([batch.codes, drawn]))
         for role in ROLES:
-            weight = role_weights(batch.turn, role, config["other_role"])[..., 8:]
-            made, wanted = both[role][:, :, 8:], batch.motion[:, :, 8:]
-            value = motion_loss(made, wanted, weight, channel_weights(config, role, device), stage)
-            loss = loss + stage["reconstruction"] * value
-            parts[f"{role}_motion"] = value.item()
+            weight = role_weights(batch.turn, role, other)[..., 8:]
+            wanted, channels = batch.motion[:, :, 8:], channel_weights(config, role, device)
+            true, free = both[role][:, :, 8:].chunk(2)
+            value, rough = motion_loss(true, wanted, weight, channels, stage), roughness(free, wanted, weight, channels)
+            loss = loss + stage["reconstruction"] * value + stage["rough"] * rough
+            parts |= {f"{role}_motion": value.item(), f"{role}_rough": rough.item()}
     return loss, parts

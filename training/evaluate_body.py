@@ -19,7 +19,7 @@ import torch
 from body import LOWER_FEATURES, UPPER_FEATURES, Body
 from body_skeleton import forward
 from body_stream import BodyStream
-from body_windows import LEAD_IN, load_part
+from body_windows import load_part
 from export_body import ROOT, load_body
 
 RATE_HZ = 30
@@ -43,7 +43,7 @@ def talks(data: dict[str, np.ndarray], action: str, frames: int) -> list[dict[st
     names = ("lower", "upper", "head", "root", "action", "emotion", "phone")
     out: list[dict[str, np.ndarray]] = []
     for s in np.flatnonzero(share >= least):
-        one = {name: data[name][s] for name in names} | {"token": data["token"][s][:, LEAD_IN:]}
+        one = {name: data[name][s] for name in names} | {"token": np.asarray(data["token"][s])}
         one["relationship"] = int(np.ravel(data["relationship"][s])[0])
         out.append(one)
         if sum(o["phone"].shape[1] for o in out) >= frames:
@@ -173,6 +173,9 @@ def main() -> None:
     parser.add_argument("--actions", nargs="*", default=list(ACTIONS), choices=ACTIONS)
     parser.add_argument("--guidance", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--part", default="val")
+    parser.add_argument("--tokens", default="tokens")
+    parser.add_argument("--streams", help="folder of the cache that holds the conversations")
     parser.add_argument("--save", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -182,7 +185,7 @@ def main() -> None:
         lower, upper = (load_ema(part)[0] for part in ("lower", "upper"))
     else:
         lower, upper = (load_body(options.models / f"body-{part}.safetensors") for part in ("lower", "upper"))
-    data = load_part("val", "tokens")
+    data = load_part(options.part, options.tokens, options.streams)
     for action in options.actions:
         streams = talks(data, action, int(options.minutes * 60 * RATE_HZ))
         if not streams:

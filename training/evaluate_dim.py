@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,9 @@ from dim import CHANNELS, LISTENER_OF, SPEAKER_OF, Dim
 from dim_loss import HEAD
 from dim_stream import DimStream
 from dim_windows import Corpus
+from evaluation.metrics import dyadic
 from export_dim import load_dim
 from mel import FRAME_RATE_HZ
-from speech_encoder import load_encoder
 from train_dim import load_average
 
 JITTER_HZ = 5.0
@@ -33,21 +34,74 @@ BLINK, BROW, SMILE = (CHANNELS.index(n) for n in ("eyeBlinkLeft", "browInnerUp",
 DEGREES = 180 / np.pi
 
 
+@dataclass
+class Heard:
+    """What the network is given: tokens [S, 2, n, 256], voicing [S, 2, n], the face network's weights [S, 2, n, 51]."""
+
+    token: np.ndarray
+    voicing: np.ndarray
+    face: np.ndarray
+
+    def with_partners(self, kind: str) -> "Heard":
+        """The same with a wrong partner for person s % 2 of stream s: another stream's, 2 s late or early, silent."""
+        out = Heard(*(x.copy() for x in (self.token, self.voicing, self.face)))
+        streams = len(out.token)
+        # The quietest stretch of all, repeated, is what silence sounds like.
+        rows = self.voicing.reshape(-1, self.voicing.shape[-1])
+        quiet = np.stack([np.convolve(row, np.ones(60), "valid") for row in rows])
+        row, k = np.unravel_index(quiet.argmin(), quiet.shape)
+        for s in range(streams):
+            partner = 1 - s % 2
+            for name in ("token", "voicing", "face"):
+                whole = getattr(self, name)
+                if kind == "another":
+                    new = whole[(s + 1) % streams, partner]
+                elif kind == "silence":
+                    still = whole[row // 2, row % 2, k : k + 60]
+                    new = np.resize(still, whole.shape[2:])
+                else:
+                    new = np.roll(whole[s, partner], round((2 if kind == "late" else -2) * FRAME_RATE_HZ), 0)
+                getattr(out, name)[s, partner] = new
+        return out
+
+
+def heard(corpus: Corpus, frames: int) -> Heard:
+    """What the streams of a part sound like."""
+    return Heard(*(x[:, :, :frames].astype(np.float32) for x in (corpus.token, corpus.voicing, corpus.face)))
+
+
 def free_run(
-    model: Dim, corpus: Corpus, frames: int, seed: int = 1, temperature: float | None = None, top_k: int | None = None
+    model: Dim, given: Heard, seed: int = 1, temperature: float | None = None, top_k: int | None = None
 ) -> dict[str, np.ndarray]:
     """Motion [S, 2, n, C] in weights and rad and codes [S, 4, n, G] of all streams of a part, side by side."""
-    streams = corpus.token.shape[0]
-    token = torch.from_numpy(corpus.token[:, :, :frames]).float()
-    head = load_encoder(REPOSITORY / "public/models/speech-encoder.safetensors").voicing_head
-    with torch.no_grad():
-        voicing = head(token)[..., 0].sigmoid()
-    face = torch.from_numpy(corpus.face[:, :, :frames]).float()
+    token, voicing, face = (torch.from_numpy(x) for x in (given.token, given.voicing, given.face))
+    streams, _, frames, _ = token.shape
     stream = DimStream(model, seed, temperature, top_k, conversations=streams)
     out = [stream.frame(*(x[:, :, k].flatten(0, 1) for x in (token, voicing, face))) for k in range(frames)]
     motion = model.physical(torch.stack([f.motion for f in out], 1)).unflatten(0, (streams, 2))
     codes = torch.stack([f.codes for f in out], 1).unflatten(0, (streams, 4))
     return {"motion": motion.numpy(), "codes": codes.numpy()}
+
+
+def partners(model: Dim, corpus: Corpus, frames: int, right: np.ndarray, **draws: float | None) -> dict[str, dict]:
+    """DIM's measures of the listeners s % 2 with the right partner [S, 2, n, C] and with wrong ones.
+
+    In units of each channel's spread, over the frames in which the listener does not speak.
+    """
+    std, truth = model.std.numpy(), corpus.motion[:, :, :frames].astype(np.float32)
+    given, out = heard(corpus, frames), {}
+    for kind in ("right", "another", "late", "early", "silence"):
+        made = right if kind == "right" else free_run(model, given.with_partners(kind), **draws)["motion"]
+        lists: list[list[np.ndarray]] = [[], [], []]
+        for s in range(len(truth)):
+            p = s % 2
+            mask = corpus.turn[s, p, :frames] < 0.1
+            if (corpus.turn[s, 1 - p, :frames] > 0.5).sum() < 150:
+                continue
+            for rows, x in zip(lists, (made[s, p], truth[s, p], truth[s, 1 - p]), strict=True):
+                rows.append(x[mask] / std)
+        out[kind] = dyadic(*lists, 20)
+    return out
 
 
 def share_above(signal: np.ndarray, limit_hz: float) -> float:
@@ -111,19 +165,26 @@ def main() -> None:
     parser.add_argument("--temperature", type=float)
     parser.add_argument("--top-k", type=int)
     parser.add_argument("--tokens", default="tokens")
-    parser.add_argument("--body", default="body")
+    parser.add_argument("--encoder", default="", help="weights that made the tokens, where not the shipped ones")
+    parser.add_argument("--streams", type=int, default=0, help="only the first of the part")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--partners", action="store_true", help="also with wrong partners")
     options = parser.parse_args()
     torch.set_num_threads(1)
     shipped = REPOSITORY / "public/models/dim.safetensors"
     model = load_average(options.checkpoint)[0] if options.checkpoint else load_dim(shipped)
-    corpus = Corpus(options.part, options.tokens, options.body, 0)
+    corpus = Corpus(options.part, options.tokens, 0, options.encoder, options.streams)
     frames = options.seconds * FRAME_RATE_HZ
     corpus.label(model)
-    made = free_run(model, corpus, frames, temperature=options.temperature, top_k=options.top_k)
+    draws = {"seed": options.seed, "temperature": options.temperature, "top_k": options.top_k}
+    made = free_run(model, heard(corpus, frames), **draws)
     turn, size = corpus.turn[:, :, :frames], model.config.codes
     ours = measures(made["motion"], turn, made["codes"], size)
     theirs = measures(corpus.motion[:, :, :frames], turn, corpus.codes[:, :, :frames], size)
     print(json.dumps({name: [round(ours[name], 4), round(theirs[name], 4)] for name in ours}, indent=1))
+    if options.partners:
+        for kind, row in partners(model, corpus, frames, made["motion"], **draws).items():
+            print(f"{kind:8s}", " ".join(f"{name} {value:.4f}" for name, value in row.items()))
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("weights", nargs="?", default=REPOSITORY / "public/models/speech-encoder.safetensors")
     encoder = load_encoder(parser.parse_args().weights)
-    for part in ("kathleen.val", "kathleen.test", "dc-tts.test"):
+    for part in ("kathleen.val", "kathleen.test", "dc-tts.test", "grid.val", "espeak.test"):
         score = evaluate(encoder, load_utterances(part))
         report(part, score)
         if part == "kathleen.test":

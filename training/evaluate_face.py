@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from corpus_grid import TRACK_HZ, tracked
 from corpus_speech import RATE_HZ, Utterance, cache_folder, load_utterances, shared_data
 from export_face import ROOT, load_face
 from face import ARKIT_51, Conditions, Face, generate
@@ -117,6 +118,31 @@ def speech_measures(items: list[dict], ict: IctFace) -> dict:
     return out
 
 
+def tracked_jaw(face: Face, encoder: SpeechEncoder, part: str = "grid.val") -> dict:
+    """Free-running jawOpen against the tracked one on GRID clips: mean r per clip, at no lag and at the best one."""
+    curves, names = tracked()
+    utterances = load_utterances(part)
+    frames = max(len(u.samples) for u in utterances) * FRAME_RATE_HZ // RATE_HZ
+    sounds = [np.pad(u.samples.astype(np.float32) / 32768, (0, RATE_HZ)) for u in utterances]
+    own = torch.stack([tokens_of(encoder, sound, frames)[0] for sound in sounds], 1)
+    quiet = tokens_of(encoder, np.zeros(frames * RATE_HZ // FRAME_RATE_HZ, np.float32), frames)[0]
+    audio = torch.cat([own, quiet[:, None].expand_as(own)], -1)
+    motion = generate(face, audio, conditions_of(len(utterances)), 3).numpy()[..., JAW]
+    found = []
+    for row, utterance in enumerate(utterances):
+        theirs = curves[utterance.id][:, names.index("jawOpen")]
+        times = np.arange(frames) / FRAME_RATE_HZ
+        theirs = np.interp(times, np.arange(len(theirs)) / TRACK_HZ, theirs)
+        found.append((lagged_correlation(theirs, motion[:, row], 0)[0], *lagged_correlation(theirs, motion[:, row])))
+    zero, best, lag = np.array(found).T
+    return {
+        "jaw_r_at_no_lag": float(zero.mean()),
+        "jaw_r": float(best.mean()),
+        "lag_ms": float(np.median(lag) * 1000 / FRAME_RATE_HZ),
+        "worst_clip_r": float(zero.min()),
+    }
+
+
 def long_talk(face: Face, encoder: SpeechEncoder, seconds: int, voices: list[list[Utterance]], seed: int = 5) -> dict:
     """Two persons take turns for a while: drift of the emitted motion, blinks, jaw of who listens."""
     frames = seconds * FRAME_RATE_HZ
@@ -208,6 +234,7 @@ def evaluate(face: Face, encoder: SpeechEncoder, part: str, limit: int, plots: i
     items = speak(face, encoder, utterances)
     out = speech_measures(items, ict)
     other = speak(face, encoder, utterances[:24], partner=True)
+    out["grid"] = tracked_jaw(face, encoder)
     out["partner_only_jaw_p99"] = float(np.percentile(np.concatenate([i["face"][:, JAW] for i in other]), 99))
     out["quiet_jaw_p99"] = quiet_rooms(face, encoder)
     if long_seconds:
@@ -227,6 +254,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--face", type=Path, default=ROOT / "public/models/face.safetensors")
     parser.add_argument("--encoder", type=Path, default=ROOT / "public/models/speech-encoder.safetensors")
+    parser.add_argument("--lips", type=Path, help="checkpoint of the lip fine-tuning, to swap in its denoiser")
     parser.add_argument("--part", default="kathleen.test")
     parser.add_argument("--limit", type=int, default=1000)
     parser.add_argument("--plot", type=int, default=0, help="pictures of this many utterances, in the cache")
@@ -239,7 +267,7 @@ def main() -> None:
     else:
         from train_face import load_ema
 
-        face = load_ema(options.face)[0]
+        face = load_ema(options.face, options.lips)[0]
     result = evaluate(face, load_encoder(options.encoder), options.part, options.limit, options.plot, options.long)
     print(json.dumps(result, indent=1))
 

@@ -25,7 +25,7 @@ NAME = "speech-encoder"
 LICENCE = "MIT, with the attribution lines under data"
 DATA = (
     "Voice dataset Kathleen, rhasspy, CC0 1.0; "
-    "Voice recordings by Philipp Matthes, PhilippMatthes/dc_tts, Apache-2.0; "
+    "GRID corpus: Cooke, Barker, Cunningham, Shao (2006), JASA 120(5), Zenodo 3625687, CC BY 4.0; "
     "synthetic voices of flite (slt, rms, awb, kal) and espeak-ng"
 )
 GOLDEN_TICKS = 80

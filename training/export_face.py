@@ -20,10 +20,12 @@ ROOT = Path(__file__).resolve().parent.parent
 LICENCE = "MIT, with the attribution lines under data"
 DATA = (
     "Voice dataset Kathleen, rhasspy, CC0 1.0; "
-    "Voice recordings by Philipp Matthes, PhilippMatthes/dc_tts, Apache-2.0; "
+    "GRID corpus: Cooke, Barker, Cunningham, Shao (2006), JASA 120(5), Zenodo 3625687, CC BY 4.0; facial coefficients "
+    "derived from the video; "
     "synthetic voices of espeak-ng and flite; "
-    "face curves simulated by a co-articulation model calibrated on ICT FaceKit, Copyright (c) 2020 USC Institute "
-    "for Creative Technologies, MIT"
+    "face curves simulated by a co-articulation model calibrated on those coefficients, on ranges of Live Link Face "
+    "takes, Copyright (c) 2021 Alexandre Donciu-Julin, MIT, and on ICT FaceKit, Copyright (c) 2020 USC Institute for "
+    "Creative Technologies, MIT"
 )
 GOLDEN_FRAMES, GOLDEN_SEED = 80, 1234
 GOLDEN_CONDITIONS = {"style": [1, 3], "partner_style": [3, 1], "facing": [1, 0], "emotion": [0, 5]}
@@ -176,6 +178,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--random", action="store_true", help="export untrained weights")
     parser.add_argument("--checkpoint", type=Path, help="checkpoint of train_face.py (default: the latest in the cache)")
+    parser.add_argument("--lips", type=Path, help="checkpoint of the lip fine-tuning, whose denoiser is swapped in")
     parser.add_argument("--models", type=Path, default=ROOT / "public/models")
     parser.add_argument("--golden", type=Path, default=ROOT / "test/golden")
     options = parser.parse_args()
@@ -186,7 +189,7 @@ def main() -> None:
     else:
         from train_face import load_ema
 
-        model, extra = load_ema(options.checkpoint)
+        model, extra = load_ema(options.checkpoint, options.lips)
     error = export(model, options.models, options.golden, extra)
     print(f"face.safetensors, face.onnx, face-prefix.onnx: graphs within {error:.1e} of the twin")
     if error > 1e-3:

@@ -1,4 +1,4 @@
-"""The head against the chest: a talker's emphasis and phrases, a listener's nods, shakes and tilts, looking away.
+"""The head against the chest: a talker's emphasis and phrases, and what interplay.py decided for the listener.
 
 Exp-maps [n, 3] in rad with the partner straight ahead = 0: +x nods down, +y turns to the person's left, +z rolls the
 crown to the person's right. Where the partner stands is the stage's business and is not in these numbers.
@@ -6,40 +6,30 @@ crown to the person's right. Where the partner stands is the stage's business an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from interplay import Acts, Talk, plan
 from locomotion import RATE_HZ, minimum_jerk, slow_noise
+from upper_face import smoothed
 
 FIGURES = {
     # what: (value, source)
-    "nods per minute of listening": ((7.0, 13.0), "4-12 backchannels, many nods only; ready as in upper_face"),
-    "nod cycles": ((0.45, 0.35, 0.20), "shares of 1, 2, 3; Hadar 1983"),
     "nod Hz": ((1.8, 3.7), "Hadar 1983"),
-    "nod degrees": ((5.0, 15.0), "down first; Hadar 1983"),
     "shake Hz": ((0.7, 1.6), "0.5-2; Hadar 1983"),
-    "shake degrees": ((5.0, 13.0), "5-15 each way; Hadar 1983"),
-    "reaction s": ((0.15, 0.65), "about 0.7 s after the cue; Ward & Tsukahara 2000"),
-    "looks away at long turn starts": (0.7, "Kendon 1967"),
     "own energy to head motion r": ((0.4, 0.8), "Yehia 2002; Munhall 2004"),
+    "partner's energy to head degrees": ((1.2, 3.4), "interactional synchrony, Condon & Ogston 1966; size chosen here"),
+    "behind the partner's energy s": ((0.13, 0.23), "auditory reaction time"),
+    "laugh bobs Hz": ((4.0, 4.8), "bursts of a laugh, Bachorowski 2001; small"),
 }
-"""The figures of this file; textbook priors."""
+"""The figures of this file; textbook priors. Nods, shakes and looking away: interplay.FIGURES."""
 
 DEGREE = np.pi / 180
+LIVELY = np.array([1.0, 1.15, 0.8, 1.05, 0.8, 1.25, 1.15])
+MOOD = np.array([[0, 0, 0], [-2.5, 0, 0], [1.5, 0, 0], [-0.5, 0, 1.5], [2.5, 0, 1.5], [-1.8, 0, 0], [3.0, 0, 0]])
+"""Degrees of the head's pose per emotion group."""
 
-
-@dataclass
-class Talk:
-    """One person's speech per frame and as lists: phrases and turns (start, end s), accents (start, length, weight)."""
-
-    phrases: list[tuple[float, float]]
-    turns: list[tuple[float, float]]
-    accents: list[tuple[float, float, float]]
-    speaking: np.ndarray
-    level: np.ndarray
-    """Loudness of speech 0..1 [n], 0 outside of phrases."""
+__all__ = ["DEGREE", "FIGURES", "Talk", "add_nod", "head_motion", "poses"]
 
 
 def poses(random: np.random.Generator, frames: int, changes: list[tuple[float, float]], to: np.ndarray) -> np.ndarray:
@@ -67,51 +57,25 @@ def add_nod(out: np.ndarray, random: np.random.Generator, start: float, size: fl
     out[k, 2] += 0.06 * random.standard_normal() * size * fading * np.sin(np.pi * phase / cycles)
 
 
-def _add_shake(out: np.ndarray, random: np.random.Generator, start: float, size: float) -> None:
-    rate, cycles = random.uniform(*FIGURES["shake Hz"][0]), random.choice([1.5, 2.0, 2.5])
+def _add_shake(out: np.ndarray, random: np.random.Generator, start: float, size: float, cycles: float) -> None:
+    rate = random.uniform(*FIGURES["shake Hz"][0])
     k = np.arange(max(int(start * RATE_HZ), 0), min(int((start + cycles / rate) * RATE_HZ) + 1, len(out)))
     phase = (k / RATE_HZ - start) * rate
     window = np.sin(np.pi * np.clip(phase / cycles, 0, 1)) ** 0.7
     out[k, 1] += random.choice([-1, 1]) * size * window * np.sin(2 * np.pi * phase)
 
 
-def backchannels(random: np.random.Generator, own: Talk, partner: Talk) -> list[tuple[float, float]]:
-    """(time s, weight 0..1) at which a listener may respond: ends and breaks of the partner's phrases."""
-    places = []
-    dip = gaussian_filter1d(partner.level, 3)
-    for start, end in partner.phrases:
-        if end - start > 0.7:
-            places.append((end, 1.0))
-        k = np.arange(int((start + 1.2) * RATE_HZ), int((end - 0.8) * RATE_HZ))
-        if len(k) > 15:
-            weak = k[np.argmin(dip[k])]
-            places.append((weak / RATE_HZ, 0.55))
-    delay = FIGURES["reaction s"][0]
-    out = []
-    for at, weight in sorted(places):
-        at += random.uniform(*delay) - 0.05
-        k = int(at * RATE_HZ)
-        if k + 20 < len(own.speaking) and not own.speaking[max(k - 6, 0) : k + 9].any():
-            if not out or at - out[-1][0] > 0.8:
-                out.append((at, weight))
-    return out
+def _pulse(frames: int, start: float, rise: float, hold: float, fall: float) -> np.ndarray:
+    t = np.arange(frames) / RATE_HZ - start
+    return minimum_jerk(t / rise) * (1 - minimum_jerk((t - rise - hold) / fall))
 
 
-def head_motion(
-    random: np.random.Generator, own: Talk, partner: Talk, emotion: np.ndarray, facing: np.ndarray
-) -> np.ndarray:
-    """Exp-maps [n, 3] of one person's head; emotion and facing are ids [n]."""
-    n = len(own.speaking)
-    out = np.zeros((n, 3))
-    lively = np.array([1.0, 1.15, 0.8, 1.05, 0.8, 1.25, 1.15])[emotion]
-    lively = gaussian_filter1d(lively, 8) * random.uniform(0.8, 1.2)
+def _talking(out: np.ndarray, random: np.random.Generator, own: Talk, partner: Talk, lively: np.ndarray) -> None:
+    """What goes with one's own voice: loudness, accents, a pose per phrase."""
+    n = len(out)
     talking = gaussian_filter1d(own.speaking.astype(float), 3)
-
-    # Small life that never stands still for ever, and never shakes.
-    for axis, spread in enumerate((0.45, 0.6, 0.4)):
-        out[:, axis] += slow_noise(random, n, 0.06, 0.3, spread * DEGREE)
-        out[:, axis] += talking * slow_noise(random, n, 0.25, 1.0, (0.5, 1.3, 0.8)[axis] * DEGREE)
-
+    for axis, spread in enumerate((0.5, 1.3, 0.8)):
+        out[:, axis] += talking * slow_noise(random, n, 0.25, 1.0, spread * DEGREE)
     # Loudness moves the head within a phrase; the direction is the talker's own.
     smooth = gaussian_filter1d(own.level, 2.2)
     own_way = np.array([random.uniform(0.8, 1.2), 0.35 * random.standard_normal(), 0.3 * random.standard_normal()])
@@ -125,8 +89,6 @@ def head_motion(
             pulse = minimum_jerk((t + lead) / (lead + 0.10)) * (1 - minimum_jerk((t - 0.10) / fall))
             out[k, 0] += lively[k] * size * pulse
             out[k, 1] += 0.5 * lively[k] * size * pulse * np.clip(random.standard_normal(), -1.5, 1.5)
-
-    # A pose per phrase while talking, per long while when listening.
     changes, to = [], [np.array([random.normal(0, 2), random.normal(0, 2.5), random.normal(0, 2)])]
     for start, end in own.phrases:
         if end - start > 0.5 and (not changes or start - changes[-1][0] > 1.2):
@@ -134,57 +96,89 @@ def head_motion(
             to.append(np.array([random.normal(-0.5, 2.2), random.normal(0, 3.5), random.normal(0, 2.6)]))
     for start, end in partner.turns:
         if end - start > 2.0 and random.random() < 0.6:
-            at = start + random.uniform(0.3, min(3.0, end - start))
-            changes.append((at, random.uniform(0.6, 1.1)))
-            tilt = random.choice([0, 0, 1]) * random.choice([-1, 1]) * random.uniform(5, 10)
-            to.append(np.array([random.normal(0.5, 1.4), random.normal(0, 1.6), tilt + random.normal(0, 1.3)]))
+            changes.append((start + random.uniform(0.3, min(3.0, end - start)), random.uniform(0.6, 1.1)))
+            to.append(np.array([random.normal(0.5, 1.4), random.normal(0, 1.6), random.normal(0, 1.5)]))
     order = np.argsort([c[0] for c in changes]).tolist() if changes else []
     out += poses(random, n, [changes[i] for i in order], np.stack([to[0], *[to[i + 1] for i in order]]) * DEGREE)
 
-    # Looks away when a long turn begins, and back before it ends.
+
+def _listening(out: np.ndarray, random: np.random.Generator, own: Talk, partner: Talk, facing: np.ndarray) -> None:
+    """What goes with the partner's voice: attention while it sounds, and a little of its loudness."""
+    n = len(out)
+    met = smoothed(np.where(facing > 0, 1.0, 0.6), 0.2)
+    quiet = 1 - own.speaking.astype(float)
+    lag = round(random.uniform(*FIGURES["behind the partner's energy s"][0]) * RATE_HZ)
+
+    def late(values: np.ndarray) -> np.ndarray:
+        return np.concatenate([np.full(lag, values[0]), values[: n - lag]])
+
+    attends = smoothed(smoothed(late(partner.speaking * quiet), 0.12), 0.12) * met
+    side = random.choice([-1, 1]) * random.uniform(0.5, 2.5)
+    out += attends[:, None] * np.array([random.uniform(0.5, 2.0), 0.3 * side, side]) * DEGREE
+    loud = smoothed(smoothed(late(partner.level * quiet), 0.09), 0.09)
+    beat = (loud - smoothed(loud, 0.8)) * smoothed(quiet, 0.15) * met
+    size = random.uniform(*FIGURES["partner's energy to head degrees"][0]) / 0.25 * 0.5
+    out += gaussian_filter1d(beat, 1.2)[:, None] * size * DEGREE * np.array([1.0, 0.3 * side / 2, 0.2 * side / 2])
+
+
+def _laughing(out: np.ndarray, random: np.random.Generator, start: float, length: float, strength: float) -> None:
+    """The head goes back or down with a laugh and bobs a little."""
+    n = len(out)
+    back = random.random() < 0.6
+    pose = (-1 if back else 0.8) * (3 + 8 * strength) * DEGREE
+    window = _pulse(n, start - 0.1, random.uniform(0.3, 0.45), length * 0.7, random.uniform(0.6, 1.0))
+    out += window[:, None] * np.array([pose, random.normal(0, 3) * DEGREE, random.normal(0, 3) * DEGREE])
+    t = np.arange(n) / RATE_HZ - start
+    rate = random.uniform(*FIGURES["laugh bobs Hz"][0])
+    fading = np.clip(t / 0.15, 0, 1) * np.clip((length - t) / max(0.6 * length, 0.2), 0, 1)
+    out[:, 0] += (0.3 + 0.5 * strength) * DEGREE * fading * np.sin(2 * np.pi * rate * t)
+
+
+def head_motion(
+    random: np.random.Generator,
+    own: Talk,
+    partner: Talk,
+    emotion: np.ndarray,
+    facing: np.ndarray,
+    acts: Acts | None = None,
+) -> np.ndarray:
+    """Exp-maps [n, 3] of one person's head; emotion and facing are ids [n]. Without `acts` they are drawn here."""
+    n = len(own.speaking)
+    if acts is None:
+        acts = plan(random, [own, partner], np.stack([emotion, emotion]), np.stack([facing, facing]))[0]
+    out = np.zeros((n, 3))
+    lively = gaussian_filter1d(LIVELY[emotion], 8) * random.uniform(0.8, 1.2)
+    # Small life that never stands still for ever, and never shakes.
+    for axis, spread in enumerate((0.4, 0.5, 0.35)):
+        out[:, axis] += slow_noise(random, n, 0.05, 0.25, spread * DEGREE)
+    _talking(out, random, own, partner, lively)
+    _listening(out, random, own, partner, facing)
+
+    for start, length, yaw, pitch in acts.away:
+        # A partner who begins to speak is looked at again.
+        starts = [t for _, t, _ in acts.onsets if start + 0.2 < t < start + length + 0.3]
+        length = min(length, max(starts[0] - start - 0.35, 0.05)) if starts else length
+        window = _pulse(n, start, random.uniform(0.32, 0.5), length, random.uniform(0.35, 0.6))
+        out += window[:, None] * np.array([pitch, yaw, 0.25 * yaw * random.standard_normal()]) * DEGREE
+    for start, size, cycles in acts.nods:
+        add_nod(out, random, start, size * DEGREE, int(cycles))
+    for start, size, cycles in acts.shakes:
+        _add_shake(out, random, start, size * DEGREE, cycles)
+    for start, length, size in acts.tilts:
+        window = _pulse(n, start, random.uniform(0.4, 0.6), length, random.uniform(0.6, 0.9))
+        out += window[:, None] * np.array([random.normal(0.8, 0.5), 0.15 * size, size]) * DEGREE
+    for _, start, size in acts.onsets:
+        # The head comes up at the first sound, and goes back.
+        window = _pulse(n, start, random.uniform(0.18, 0.28), random.uniform(0.2, 0.6), random.uniform(0.5, 0.8))
+        lift = np.array([-random.uniform(2.5, 4.5), random.normal(0, 1.0), random.normal(0, 0.8)])
+        out += window[:, None] * size * lift * DEGREE
+    for start, length, strength, _ in acts.laughs:
+        _laughing(out, random, start, length, strength)
     for start, end in own.turns:
-        length = end - start
-        if length > 1.6 and random.random() < FIGURES["looks away at long turn starts"][0]:
-            away = random.uniform(0.7, min(2.4, 0.6 * length))
-            yaw = random.choice([-1, 1]) * random.uniform(9, 22) * DEGREE
-            pitch = random.choice([-1, 1]) * random.uniform(1, 7) * DEGREE
-            go, back = random.uniform(0.32, 0.5), random.uniform(0.35, 0.6)
-            t = np.arange(n) / RATE_HZ - (start - random.uniform(0.0, 0.25))
-            window = minimum_jerk(t / go) * (1 - minimum_jerk((t - go - away) / back))
-            out += window[:, None] * np.array([pitch, yaw, 0.25 * yaw * random.standard_normal()])
-        at = start + random.uniform(3.0, 6.0)
-        while at < end - 1.5:
-            if random.random() < 0.5:
-                t = np.arange(n) / RATE_HZ - at
-                window = minimum_jerk(t / 0.4) * (1 - minimum_jerk((t - 0.4 - random.uniform(0.4, 1.4)) / 0.5))
-                out[:, 1] += window * random.choice([-1, 1]) * random.uniform(7, 16) * DEGREE
-                out[:, 0] += window * random.normal(0, 3) * DEGREE
-            at += random.uniform(3.0, 6.0)
+        # Taking the turn: up a little just before, settled when it is given back.
+        if end - start > 0.8:
+            out[:, 0] -= _pulse(n, start - 0.25, 0.3, 0.2, 0.5) * random.uniform(0.5, 2.0) * DEGREE
 
-    places = backchannels(random, own, partner)
-    listening = max(partner.speaking.mean() * n / RATE_HZ / 60, 1e-3)
-    wanted = random.uniform(*FIGURES["nods per minute of listening"][0]) * listening
-    share = np.clip(wanted / max(sum(w for _, w in places), 1e-6), 0, 0.95)
-    shortest, longest = FIGURES["nod degrees"][0]
-    for at, weight in places:
-        k = int(at * RATE_HZ)
-        met = 1.0 if facing[k] else 0.6
-        if random.random() < share * weight * met:
-            if emotion[k] == 6 and random.random() < 0.3 or random.random() < 0.04:
-                _add_shake(out, random, at, random.uniform(*FIGURES["shake degrees"][0]) * DEGREE * 0.8)
-                continue
-            cycles = int(random.choice([1, 2, 3], p=FIGURES["nod cycles"][0]))
-            size = shortest + (longest - shortest) * random.beta(1.6, 3.0)
-            add_nod(out, random, at, size * DEGREE, cycles)
-    for start, end in own.phrases:
-        k = min(int(start * RATE_HZ), n - 1)
-        if random.random() < (0.08 if emotion[k] == 6 else 0.025) and end - start > 0.8:
-            _add_shake(out, random, start + 0.1, random.uniform(*FIGURES["shake degrees"][0]) * DEGREE)
-        elif random.random() < 0.10 and end - start < 1.2:
-            # "Yes", "right": a short phrase of one's own goes with a nod.
-            add_nod(out, random, start, random.uniform(4, 9) * DEGREE, int(random.integers(1, 3)))
-
-    mood = np.array([[0, 0, 0], [-2.5, 0, 0], [1.5, 0, 0], [-0.5, 0, 1.5], [2.5, 0, 1.5], [-1.8, 0, 0], [3.0, 0, 0]])
-    out += gaussian_filter1d(mood[emotion] * DEGREE, 14, axis=0)
+    out += gaussian_filter1d(MOOD[emotion] * DEGREE, 14, axis=0)
     bound = np.array([26, 34, 18]) * DEGREE
     return gaussian_filter1d(bound * np.tanh(out / bound), 0.8, axis=0)

@@ -28,9 +28,9 @@ OPEN_VOWEL = frozenset("AA AE AO AH AW AY".split())
 VOWEL = frozenset("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split())
 
 # Time constants of the dominance, seconds before and after the phone's core: lip rounding starts 120-250 ms early
-# (Bell-Berti & Harris 1979); the jaw is slower than the lips' own muscles.
+# (Bell-Berti & Harris 1979); the jaw's are fitted to the tracked faces of face-grid-s1.
 REACH = {
-    "jaw": (0.045, 0.052),
+    "jaw": (0.036, 0.032),
     "round": (0.110, 0.070),
     "spread": (0.070, 0.060),
     "lips": (0.038, 0.042),
@@ -43,59 +43,63 @@ GROUP = {
 }
 GROUPS = tuple(GROUP)
 
-# Share of a phone's duration in which its dominance stands at its peak.
-CORE_SHARE = 0.35
+# Share of a phone's duration in which its dominance stands at its peak; the jaw's is fitted as well.
+CORE_SHARE = {"jaw": 0.95, "round": 0.35, "spread": 0.35, "lips": 0.35}
 
 # Targets: duration share : articulator=value ... ; j/r/s/l = strength (alpha) of the groups jaw, round, spread, lips.
-# Shapes follow the viseme descriptions of Edwards et al. 2016 (JALI); openings were set on the ICT face so that the
-# inner-lip gap orders as AA > AE > AO > EH > AH > IH > IY > UW > S > F > P = 0 and against face-grid-s1's range.
+# Lip shapes follow the viseme descriptions of Edwards et al. 2016 (JALI). The jaw's targets and strengths are a least
+# squares fit to the tracked faces of face-grid-s1 (training clips), divided by TRACKED_JAW, drawn towards JALI's where
+# that talker's few words say little, and narrowed for sibilants and plosives, whose teeth stay close.
 _TARGETS = """
-AA 1.0: jaw=.64 funnel=.06 lowerDown=.12 upperUp=.06 j=1.1 r=.6 s=.5 l=.6
-AE 1.0: jaw=.60 stretch=.16 smile=.05 lowerDown=.20 upperUp=.13 j=1.1 r=.8 s=.9 l=.7
-AH 1.0: jaw=.48 lowerDown=.10 upperUp=.05 j=.9 r=.4 s=.35 l=.5
-AO 1.0: jaw=.54 pucker=.20 funnel=.34 lowerDown=.12 upperUp=.06 j=1.1 r=1.1 s=.8 l=.6
-AW 0.5: jaw=.64 funnel=.08 lowerDown=.14 upperUp=.07 j=1.1 r=.6 s=.5 l=.6
-AW 0.5: jaw=.26 pucker=.50 funnel=.28 j=.8 r=1.2 s=.8 l=.5
-AY 0.55: jaw=.64 lowerDown=.14 upperUp=.08 j=1.1 r=.6 s=.4 l=.6
-AY 0.45: jaw=.26 stretch=.16 smile=.07 lowerDown=.14 upperUp=.08 j=.8 r=.7 s=.8 l=.5
-EH 1.0: jaw=.42 stretch=.13 smile=.03 lowerDown=.17 upperUp=.10 j=.9 r=.8 s=.8 l=.6
-ER 1.0: jaw=.27 pucker=.22 funnel=.22 lowerDown=.08 upperUp=.04 j=.9 r=.9 s=.7 l=.5
-EY 0.5: jaw=.40 stretch=.12 smile=.03 lowerDown=.16 upperUp=.09 j=.9 r=.8 s=.8 l=.6
-EY 0.5: jaw=.22 stretch=.20 smile=.08 lowerDown=.13 upperUp=.07 j=.8 r=.8 s=.9 l=.5
-IH 1.0: jaw=.28 stretch=.10 smile=.02 lowerDown=.14 upperUp=.07 j=.8 r=.6 s=.6 l=.5
-IY 1.0: jaw=.18 stretch=.26 dimple=.08 smile=.12 lowerDown=.15 upperUp=.08 j=.9 r=1.0 s=1.2 l=.6
-OW 0.5: jaw=.40 pucker=.30 funnel=.34 lowerDown=.06 j=1.0 r=1.1 s=.9 l=.5
-OW 0.5: jaw=.22 pucker=.62 funnel=.22 j=.8 r=1.3 s=.9 l=.5
+AA 1.0: jaw=.64 funnel=.06 lowerDown=.12 upperUp=.06 j=1.2 r=.6 s=.5 l=.6
+AE 1.0: jaw=.53 stretch=.16 smile=.05 lowerDown=.20 upperUp=.13 j=.9 r=.8 s=.9 l=.7
+AH 1.0: jaw=.47 lowerDown=.10 upperUp=.05 j=.8 r=.4 s=.35 l=.5
+AO 1.0: jaw=.52 pucker=.20 funnel=.34 lowerDown=.12 upperUp=.06 j=1.2 r=1.1 s=.8 l=.6
+AW 0.5: jaw=.65 funnel=.08 lowerDown=.14 upperUp=.07 j=1.0 r=.6 s=.5 l=.6
+AW 0.5: jaw=.10 pucker=.50 funnel=.28 j=1.2 r=1.2 s=.8 l=.5
+AY 0.55: jaw=.65 lowerDown=.14 upperUp=.08 j=1.1 r=.6 s=.4 l=.6
+AY 0.45: jaw=.38 stretch=.16 smile=.07 lowerDown=.14 upperUp=.08 j=.8 r=.7 s=.8 l=.5
+EH 1.0: jaw=.60 stretch=.13 smile=.03 lowerDown=.17 upperUp=.10 j=1.0 r=.8 s=.8 l=.6
+ER 1.0: jaw=.24 pucker=.22 funnel=.22 lowerDown=.08 upperUp=.04 j=.9 r=.9 s=.7 l=.5
+EY 0.5: jaw=.56 stretch=.12 smile=.03 lowerDown=.16 upperUp=.09 j=1.0 r=.8 s=.8 l=.6
+EY 0.5: jaw=.54 stretch=.20 smile=.08 lowerDown=.13 upperUp=.07 j=.9 r=.8 s=.9 l=.5
+IH 1.0: jaw=.39 stretch=.10 smile=.02 lowerDown=.14 upperUp=.07 j=.8 r=.6 s=.6 l=.5
+IY 1.0: jaw=.42 stretch=.26 dimple=.08 smile=.12 lowerDown=.15 upperUp=.08 j=.8 r=1.0 s=1.2 l=.6
+OW 0.5: jaw=.43 pucker=.30 funnel=.34 lowerDown=.06 j=1.0 r=1.1 s=.9 l=.5
+OW 0.5: jaw=.27 pucker=.62 funnel=.22 j=.8 r=1.3 s=.9 l=.5
 OY 0.5: jaw=.50 pucker=.26 funnel=.34 lowerDown=.08 j=1.1 r=1.1 s=.8 l=.5
 OY 0.5: jaw=.22 stretch=.14 smile=.05 lowerDown=.12 upperUp=.06 j=.8 r=.8 s=.8 l=.5
 UH 1.0: jaw=.30 pucker=.28 funnel=.26 lowerDown=.06 j=.8 r=.9 s=.7 l=.5
-UW 1.0: jaw=.19 pucker=.72 funnel=.26 j=.9 r=1.4 s=1.0 l=.6
-W 1.0: jaw=.13 pucker=.85 funnel=.12 j=1.0 r=2.0 s=1.0 l=.8
-Y 1.0: jaw=.16 stretch=.18 smile=.06 lowerDown=.12 upperUp=.06 j=.7 r=.4 s=.8 l=.5
-R 1.0: jaw=.18 pucker=.34 funnel=.24 lowerDown=.05 upperUp=.05 j=.7 r=1.0 s=.6 l=.4
-L 1.0: jaw=.25 stretch=.04 lowerDown=.12 upperUp=.06 j=.6 r=.15 s=.2 l=.4
-T 1.0: jaw=.13 stretch=.04 lowerDown=.13 upperUp=.07 j=.7 r=.12 s=.2 l=.4
-D 1.0: jaw=.14 stretch=.04 lowerDown=.13 upperUp=.07 j=.7 r=.12 s=.2 l=.4
-N 1.0: jaw=.15 stretch=.03 lowerDown=.12 upperUp=.06 j=.6 r=.12 s=.2 l=.35
-S 1.0: jaw=.07 stretch=.13 smile=.03 lowerDown=.20 upperUp=.13 j=1.2 r=.35 s=.5 l=.9
-Z 1.0: jaw=.08 stretch=.12 smile=.03 lowerDown=.19 upperUp=.12 j=1.1 r=.35 s=.5 l=.9
+UW 1.0: jaw=.18 pucker=.72 funnel=.26 j=1.2 r=1.4 s=1.0 l=.6
+W 1.0: jaw=.18 pucker=.85 funnel=.12 j=.9 r=2.0 s=1.0 l=.8
+Y 1.0: jaw=.25 stretch=.18 smile=.06 lowerDown=.12 upperUp=.06 j=.7 r=.4 s=.8 l=.5
+R 1.0: jaw=.14 pucker=.34 funnel=.24 lowerDown=.08 upperUp=.05 j=.7 r=1.0 s=.6 l=.4
+L 1.0: jaw=.30 stretch=.04 lowerDown=.12 upperUp=.06 j=.7 r=.15 s=.2 l=.4
+T 1.0: jaw=.24 stretch=.04 lowerDown=.13 upperUp=.07 j=.4 r=.12 s=.2 l=.4
+D 1.0: jaw=.18 stretch=.04 lowerDown=.13 upperUp=.07 j=.5 r=.12 s=.2 l=.4
+N 1.0: jaw=.14 stretch=.03 lowerDown=.12 upperUp=.06 j=.25 r=.12 s=.2 l=.35
+S 1.0: jaw=.17 stretch=.13 smile=.03 lowerDown=.20 upperUp=.13 j=.4 r=.35 s=.5 l=.9
+Z 1.0: jaw=.15 stretch=.12 smile=.03 lowerDown=.19 upperUp=.12 j=.4 r=.35 s=.5 l=.9
 SH 1.0: jaw=.09 pucker=.22 funnel=.52 lowerDown=.10 upperUp=.10 forward=.18 j=1.1 r=1.4 s=.8 l=.8
 ZH 1.0: jaw=.10 pucker=.22 funnel=.48 lowerDown=.10 upperUp=.10 forward=.16 j=1.0 r=1.3 s=.8 l=.8
-CH 1.0: jaw=.09 pucker=.22 funnel=.48 lowerDown=.10 upperUp=.10 forward=.16 j=1.1 r=1.3 s=.8 l=.8
-JH 1.0: jaw=.10 pucker=.20 funnel=.44 lowerDown=.10 upperUp=.10 forward=.14 j=1.0 r=1.2 s=.8 l=.8
-TH 1.0: jaw=.17 stretch=.03 lowerDown=.17 upperUp=.08 j=.9 r=.25 s=.3 l=.7
-DH 1.0: jaw=.16 stretch=.03 lowerDown=.15 upperUp=.07 j=.7 r=.2 s=.25 l=.5
-K 1.0: jaw=.22 lowerDown=.09 upperUp=.05 j=.45 r=.1 s=.15 l=.3
-G 1.0: jaw=.22 lowerDown=.09 upperUp=.05 j=.45 r=.1 s=.15 l=.3
+CH 1.0: jaw=.17 pucker=.22 funnel=.48 lowerDown=.10 upperUp=.10 forward=.16 j=1.0 r=1.3 s=.8 l=.8
+JH 1.0: jaw=.15 pucker=.20 funnel=.44 lowerDown=.10 upperUp=.10 forward=.14 j=.9 r=1.2 s=.8 l=.8
+TH 1.0: jaw=.10 stretch=.03 lowerDown=.17 upperUp=.08 j=1.0 r=.25 s=.3 l=.7
+DH 1.0: jaw=.10 stretch=.03 lowerDown=.15 upperUp=.07 j=1.1 r=.2 s=.25 l=.5
+K 1.0: jaw=.36 lowerDown=.09 upperUp=.05 j=.5 r=.1 s=.15 l=.3
+G 1.0: jaw=.17 lowerDown=.09 upperUp=.05 j=.4 r=.1 s=.15 l=.3
 NG 1.0: jaw=.22 lowerDown=.09 upperUp=.05 j=.45 r=.1 s=.15 l=.3
-HH 1.0: jaw=.28 lowerDown=.06 upperUp=.03 j=.25 r=.08 s=.1 l=.2
-F 1.0: jaw=.10 upperUp=.10 rollLower=.20 j=1.0 r=.3 s=.3 l=1.2
-V 1.0: jaw=.11 upperUp=.10 rollLower=.18 j=.9 r=.3 s=.3 l=1.1
-P 1.0: jaw=.08 j=.9 r=.15 s=.15 l=.9
-B 1.0: jaw=.08 j=.9 r=.15 s=.15 l=.9
-M 1.0: jaw=.08 j=.9 r=.15 s=.15 l=.9
-SIL 1.0: jaw=.06 j=.5 r=.25 s=.4 l=.4
+HH 1.0: jaw=.30 lowerDown=.06 upperUp=.03 j=.25 r=.08 s=.1 l=.2
+F 1.0: jaw=.07 upperUp=.10 rollLower=.20 j=1.3 r=.3 s=.3 l=1.2
+V 1.0: jaw=.07 upperUp=.10 rollLower=.18 j=1.2 r=.3 s=.3 l=1.1
+P 1.0: jaw=.09 j=.9 r=.15 s=.15 l=.9
+B 1.0: jaw=.15 j=1.6 r=.15 s=.15 l=.9
+M 1.0: jaw=.10 j=.9 r=.15 s=.15 l=.9
+SIL 1.0: jaw=.04 j=.6 r=.25 s=.4 l=.4
 """
+
+# Tracked jawOpen over ours: the tracker's widest vowels reach 0.4, ours 0.65, as in the poses of face-arkit-rom.
+TRACKED_JAW = 0.6
 
 # Poses that the gates force. mouthClose comes on top in the amount that shuts the lips over the remaining jaw.
 CLOSED = {
@@ -103,25 +107,27 @@ CLOSED = {
     "B": {"press": 0.30, "rollLower": 0.10, "rollUpper": 0.08},
     "M": {"press": 0.24, "rollLower": 0.13, "rollUpper": 0.11},
 }
-TEETH = {"rollLower": 0.42, "upperUp": 0.14, "shrugLower": 0.06}
+TEETH = {"rollLower": 0.42, "upperUp": 0.20, "shrugLower": 0.06}
 
-# A closed mouth keeps this much of the jaw opening around it, and never more than the limit.
-CLOSED_JAW_SHARE, CLOSED_JAW_LIMIT = 0.28, 0.09
+# A closed mouth keeps this much of the jaw opening around it, and never more than the limit; tracked jaws hardly rise.
+CLOSED_JAW_SHARE, CLOSED_JAW_LIMIT = 0.7, 0.16
 # mouthClose = jawOpen * first - press * second + third shuts the ICT lips and compresses them by 0.7 mm, as real lips
 # do (a fit on the mesh, jaw 0..0.12); the compression is also the margin by which a doubtful closure still closes.
 SHUT = (0.76, 0.065, 0.044)
 
-RAMP_S = 0.042  # lips travel from open to closed, or back
-EARLY_S, RELEASE_S = 0.008, 0.016  # closed just before the sound says so; a stop's burst already opens the lips
-VOWEL_INSET_S = 0.045  # beside an open vowel the closure stays this far inside the consonant
-SHORTEST_CLOSURE_S = 0.036  # one motion frame always falls into it
-STRAY_S = 0.036  # as far as a closure may reach into the neighbours of a very short consonant
+RAMP_S = 0.038  # lips travel from open to closed, or back
+EARLY_S, RELEASE_S = 0.004, 0.022  # closed just before the sound says so; a stop's burst already opens the lips
+VOWEL_INSET_S = 0.066  # beside an open vowel the closure stays this far inside the consonant, where there is room
+SHORTEST_CLOSURE_S = 0.032  # one motion frame always falls into it
+STRAY_S = (0.034, 0.016)  # as far as a short consonant's closure may reach into a neighbour, and into an open vowel
+VOWEL_NEAR_S = 0.035
 ONSET_LEAD_S = 0.085  # the mouth opens before the sound by what the look-ahead of 2 frames can know
 OFFSET_TAIL_S = 0.30  # and closes after it
 PAUSE_S = 0.22  # shorter silences do not bring the mouth to rest
 
-# Jaw against loudness: share of opening lost per dB below the talker's usual vowel level.
-JAW_PER_DB, JAW_GAIN_LIMITS = 0.035, (0.45, 1.3)
+# Jaw against loudness: share of opening lost per dB below the talker's usual vowel level. Within a sentence the tracked
+# jaw of face-grid-s1 does not follow loudness once the phone is known; what is left is for soft and loud sentences.
+JAW_PER_DB, JAW_GAIN_LIMITS = 0.012, (0.7, 1.15)
 
 
 @dataclass(frozen=True)
@@ -190,17 +196,17 @@ def articulation(segments: list[Segment], times: np.ndarray) -> np.ndarray:
     """Dominance-weighted articulators [n, A] at `times` for phones that cover them (silences included)."""
     rows, starts, lengths = expanded(segments)
     out = np.zeros((len(times), len(ARTICULATORS)))
-    centres, halves = starts + lengths / 2, CORE_SHARE * lengths / 2
+    centres = starts + lengths / 2
     order = np.argsort(centres)
-    rows, centres, halves = rows[order], centres[order], halves[order]
+    rows, centres, lengths = rows[order], centres[order], lengths[order]
     for first in range(0, len(times), 256):
         t = times[first : first + 256]
-        lo, hi = np.searchsorted(centres + halves, t[0] - 0.8), np.searchsorted(centres - halves, t[-1] + 0.8)
+        lo, hi = np.searchsorted(centres + lengths / 2, t[0] - 0.8), np.searchsorted(centres - lengths / 2, t[-1] + 0.8)
         lo = min(lo, max(len(centres) - 1, 0))
         near = slice(lo, max(hi, lo + 1))
         offset = t[:, None] - centres[near]
-        distance = np.maximum(np.abs(offset) - halves[near], 0)
         for g, group in enumerate(GROUPS):
+            distance = np.maximum(np.abs(offset) - CORE_SHARE[group] * lengths[near] / 2, 0)
             before, after = REACH[group]
             reach = np.where(offset < 0, before, after)
             dominance = STRENGTHS[rows[near], g] * np.exp(-distance / reach) + 1e-9
@@ -218,8 +224,9 @@ def _trapezoid(times: np.ndarray, start: float, end: float, ramp: float) -> np.n
 def closure_span(start: float, end: float, vowel_end: float, vowel_start: float) -> tuple[float, float]:
     """Start and end of the full closure of bilabials at start..end, given the open vowels nearest before and after.
 
-    Near an open vowel it retreats into the consonant, so that the vowel keeps its opening at 30 frames per second;
-    it never gets shorter than one frame nor leaves the consonant by more than STRAY_S.
+    Near an open vowel it retreats into the consonant, so that the vowel keeps its opening at 30 frames per second even
+    where the sound is understood a frame too late or too early; it never gets shorter than SHORTEST_CLOSURE_S nor
+    leaves the consonant by more than STRAY_S.
     """
     early, release = start - EARLY_S, end - RELEASE_S
     a, b = max(early, vowel_end + VOWEL_INSET_S), min(release, vowel_start - VOWEL_INSET_S)
@@ -227,7 +234,8 @@ def closure_span(start: float, end: float, vowel_end: float, vowel_start: float)
         # Between two vowels there is no room for both: the lips close on time and open early.
         half = SHORTEST_CLOSURE_S / 2
         middle = b - half if b < release else a + half if a > early else (a + b) / 2
-        earliest, latest = start - STRAY_S + half, end + STRAY_S - half
+        before, after = (STRAY_S[int(vowel < VOWEL_NEAR_S)] for vowel in (start - vowel_end, vowel_start - end))
+        earliest, latest = start - before + half, end + after - half
         middle = min(max(middle, earliest), max(latest, earliest))
         a, b = middle - half, middle + half
     return a, b
@@ -318,12 +326,16 @@ def levels_db(samples: np.ndarray, frames: int, rate_hz: float = 30.0, sample_ra
 
 
 def mouth_curves(
-    segments: list[Segment], times: np.ndarray, gain: np.ndarray | float = 1.0, style: dict[str, np.ndarray] | None = None
+    segments: list[Segment],
+    times: np.ndarray,
+    gain: np.ndarray | float = 1.0,
+    style: dict[str, np.ndarray] | None = None,
+    given: dict[str, np.ndarray] | None = None,
 ) -> np.ndarray:
     """ARKit weights [n, 51] of the mouth (other channels 0) for phones at `times`.
 
     `gain` [n] scales the jaw (see `jaw_gain`); `style` gives per-frame factors jaw, rounding, spread, lips and the
-    left-right lean (see `Style`).
+    left-right lean (see `Style`); articulators in `given` [n] are taken as they are, and only the gates change them.
     """
     factor = {"jaw": 1.0, "rounding": 1.0, "spread": 1.0, "lips": 1.0, "lean": 0.0} | (style or {})
     segments = merged_silences(segments)
@@ -333,6 +345,8 @@ def mouth_curves(
     for g, group in enumerate(GROUPS):
         y[:, _GROUP_OF == g] *= np.broadcast_to(scale[group], len(times))[:, None]
     y[:, INDEX["jaw"]] = 0.9 * np.tanh(y[:, INDEX["jaw"]] / 0.9)
+    for name, values in (given or {}).items():
+        y[:, INDEX[name]] = values
     closed, teeth = gates(segments, times)
 
     for name in ARTICULATORS:
@@ -341,7 +355,8 @@ def mouth_curves(
             y[:, i] += teeth * (TEETH[name] - y[:, i])
         elif name in ("lowerDown", "funnel"):
             y[:, i] *= 1 - teeth * (0.95 if name == "lowerDown" else 0.7)
-    y[:, INDEX["jaw"]] += teeth * (np.minimum(y[:, INDEX["jaw"]], 0.11) - y[:, INDEX["jaw"]])
+    if "jaw" not in (given or {}):
+        y[:, INDEX["jaw"]] += teeth * (np.minimum(y[:, INDEX["jaw"]], 0.11) - y[:, INDEX["jaw"]])
 
     total = np.max(list(closed.values()), axis=0)
     weight = {p: c / np.maximum(sum(closed.values()), 1e-9) for p, c in closed.items()}

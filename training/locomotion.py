@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 
-from body_skeleton import ANKLE_M, BONES, LOWER, apply, exp_map, matrix, moves, solve_leg, turn
+from body_skeleton import ANKLE_M, BONES, LONGEST_LEG_M, LOWER, apply, exp_map, matrix, moves, solve_leg, turn
 
 RATE_HZ = 30.0
 
@@ -32,6 +32,10 @@ PEEL = 0.28
 """Share of a step during which only the heel rises."""
 AHEAD_M, SEAT_BACK_M = 0.025, 0.40
 """Hips stand this far before the ankles, and sit this far behind where they would stand."""
+CROSSING_S = 0.95
+HANGING_M = np.array([-0.135, 0.245, 0.51])
+"""Ankle of a leg that lies over the other: towards the other side, up, ahead, from under the hips."""
+LONGEST_STEP_M = 0.72
 
 
 @dataclass
@@ -45,7 +49,8 @@ class Stand:
 
 @dataclass
 class Plan:
-    """Wanted root [n, 3], walking times (s), sitting 0..1 [n], weight on the left leg 0..1 [n], standing style."""
+    """Wanted root of the standing person [n, 3] (the seat is behind it), walking times (s), sitting 0..1 [n], weight on
+    the left leg 0..1 [n], standing style."""
 
     want: np.ndarray
     walks: list[tuple[float, float]]
@@ -54,6 +59,18 @@ class Plan:
     stand: Stand
     resteps: list[tuple[float, int, float, float, float]] = field(default_factory=list)
     """(start s, foot 0 left 1 right, change of its place to the side and ahead m, change of turn-out rad)."""
+    crossings: list[tuple[float, float, int]] = field(default_factory=list)
+    """(start s, end s, leg 0 left 1 right) in which one leg lies over the other while sitting."""
+    sway: float = 1.0
+
+    def crossed(self) -> np.ndarray:
+        """How far each leg lies over the other, 0..1 [2, n]."""
+        n = len(self.want)
+        t, out = np.arange(n) / RATE_HZ, np.zeros((2, n))
+        for start, end, leg in self.crossings:
+            window = minimum_jerk((t - start) / CROSSING_S) * (1 - minimum_jerk((t - end) / CROSSING_S))
+            out[leg] = np.maximum(out[leg], window)
+        return out
 
 
 def minimum_jerk(s: np.ndarray) -> np.ndarray:
@@ -83,10 +100,14 @@ def ahead_of(yaw: np.ndarray) -> np.ndarray:
     return np.stack([np.sin(yaw), np.cos(yaw)], -1)
 
 
+def flat(direction: np.ndarray) -> np.ndarray:
+    """Directions (x, z) [..., 2] as vectors [..., 3] on the floor."""
+    return np.stack([direction[..., 0], np.zeros(direction.shape[:-1]), direction[..., 1]], -1)
+
+
 @dataclass
 class Feet:
     """Both feet over time: place [2, n, 2] (x, z of the ankle), yaw, height of the ankle, pitch and contact [2, n]."""
-
 
     place: np.ndarray
     yaw: np.ndarray
@@ -97,10 +118,10 @@ class Feet:
     """0 while a foot cannot carry [2, n]."""
 
 
-def _home(root: np.ndarray, foot: int, stand: Stand, seat: float) -> np.ndarray:
+def _home(root: np.ndarray, foot: int, stand: Stand) -> np.ndarray:
     sign = 1.0 - 2.0 * foot
     x, z, yaw = root
-    forward = -AHEAD_M + sign * stand.stagger + SEAT_BACK_M * seat
+    forward = -AHEAD_M + sign * stand.stagger
     place = np.array([x, z]) + sign * stand.half * left_of(yaw) + forward * ahead_of(yaw)
     return np.array([*place, yaw + sign * stand.out[foot]])
 
@@ -140,8 +161,7 @@ def walk_feet(random: np.random.Generator, plan: Plan) -> Feet:
     still, down = np.zeros((2, n)), np.ones((2, n))
     feet = Feet(np.zeros((2, n, 2)), still, np.full((2, n), ANKLE_M), still.copy(), down, down.copy())
     for foot in (0, 1):
-        # Whoever will sit in this scene stands before the seat: the feet need not move for it.
-        home = _home(plan.want[0], foot, plan.stand, float(plan.sitting.max() > 0.5))
+        home = _home(plan.want[0], foot, plan.stand)
         feet.place[foot], feet.yaw[foot] = home[:2], home[2]
     events: list[tuple[float, float, int, np.ndarray, float]] = []
     for start, end in plan.walks:
@@ -149,7 +169,7 @@ def walk_feet(random: np.random.Generator, plan: Plan) -> Feet:
         way = plan.want[int(start * RATE_HZ) : int(end * RATE_HZ) + 1]
         length = np.linalg.norm(np.diff(way[:, :2], axis=0), axis=1).sum()
         turning = np.abs(np.diff(way[:, 2])).sum()
-        count = max(2, int(np.ceil(max((end - start) / step, length / 0.6, turning / 0.7))))
+        count = max(2, int(np.ceil(max((end - start) / step, length / LONGEST_STEP_M, turning / 0.7))))
         step = (end - start) / count
         # Going to the left the left foot goes first.
         sideways = float((way[-1, :2] - way[0, :2]) @ left_of(way[0, 2])) + 0.3 * float(way[-1, 2] - way[0, 2])
@@ -159,7 +179,7 @@ def walk_feet(random: np.random.Generator, plan: Plan) -> Feet:
             ahead = min(lands + 0.55 * step, end) if i < count - 1 else end
             k = min(int(ahead * RATE_HZ), n - 1)
             swing = 1.12 * step * random.uniform(0.96, 1.04)
-            events.append((lands - swing, swing, foot, _home(plan.want[k], foot, plan.stand, plan.sitting[k]), -1.0))
+            events.append((lands - swing, swing, foot, _home(plan.want[k], foot, plan.stand), -1.0))
             foot = 1 - foot
     for start, foot, aside, forward, out in plan.resteps:
         events.append((start, random.uniform(0.5, 0.65), foot, np.array([aside, forward, out]), 0.1))
@@ -203,12 +223,12 @@ def lower_body(
     course = course + off - 0.9 * np.sum(off * pace, 1, keepdims=True) * pace
     hips = calm + (course - calm) * walking[:, None]
     hips = hips + AHEAD_M * ahead_of(yaw)
-    sway = FIGURES["sway m, standard deviation"][0] * random.uniform(0.7, 1.2)
+    sway = FIGURES["sway m, standard deviation"][0] * plan.sway
     low, high = FIGURES["sway Hz"][0]
     swayed = np.stack([slow_noise(random, n, low, high, sway * f) for f in (0.8, 1.1)], -1)
     swayed *= (1 - 0.75 * seat) * (1 - 0.6 * walking[:, None])
     hips = hips + swayed[:, :1] * left_of(yaw) + swayed[:, 1:] * ahead_of(yaw)
-    seated = plan.want[:, :2] + 0.4 * swayed
+    seated = plan.want[:, :2] - SEAT_BACK_M * ahead_of(yaw) + 0.4 * swayed
     root = np.concatenate([hips * (1 - seat) + seated * seat, yaw[:, None]], 1)
 
     across = gaussian_filter1d(np.where(swinging, 0.5 + 0.35 * (weight - 0.5), weight), 0.2 * RATE_HZ, mode="nearest")
@@ -239,16 +259,30 @@ def lower_body(
     out[:, 3], out[:, 4:7] = height, exp_map(rotation)
     place = np.stack([root[:, 0], height, root[:, 1]], -1)
     splay = 0.10 + 0.06 * random.standard_normal(2)
+    crossed = plan.crossed()
     for foot, sign in ((0, 1.0), (1, -1.0)):
         ankle = np.stack([feet.place[foot][:, 0], feet.height[foot], feet.place[foot][:, 1]], -1)
-        facing = turn(1, feet.yaw[foot]) @ turn(0, feet.pitch[foot])
+        over = crossed[foot]
         # Knees point where the feet point, a little drawn back to where the pelvis points.
-        knee = 0.75 * feet.yaw[foot] + 0.25 * yaw + sign * splay[foot] * plan.sitting
-        pole = np.stack([np.sin(knee), 0.5 * plan.sitting, np.cos(knee)], -1)
+        knee = 0.75 * feet.yaw[foot] + 0.25 * yaw + sign * splay[foot] * plan.sitting * (1 - over)
+        pole = np.stack([np.sin(knee), 0.5 * plan.sitting + 1.6 * over, np.cos(knee)], -1)
+        sole_yaw, sole_pitch = feet.yaw[foot], feet.pitch[foot]
+        if over.any():
+            aside, up, forward = HANGING_M * (sign, 1, 1) + random.normal(0, 0.012, 3)
+            idle = np.stack([slow_noise(random, n, 0.1, 0.5, 0.007) for _ in range(3)], -1)
+            hanging = place + aside * flat(left_of(yaw)) + forward * flat(ahead_of(yaw)) + idle
+            hanging[:, 1] = up + idle[:, 1]
+            ankle = ankle + (hanging - ankle) * over[:, None]
+            ankle[:, 1] += 0.30 * over * (1 - over)
+            ankle += (0.5 * over * (1 - over))[:, None] * flat(ahead_of(yaw))
+            sole_yaw = sole_yaw + over * (yaw - 0.15 * sign - sole_yaw)
+            sole_pitch = sole_pitch + over * (random.uniform(0.25, 0.55) + 4 * idle[:, 2])
+        facing = turn(1, sole_yaw) @ turn(0, sole_pitch)
         at = 7 + 9 * foot
         upper, lower, sole = solve_leg(place, world, sign, ankle, facing, pole)
         out[:, at : at + 3], out[:, at + 3 : at + 6], out[:, at + 6 : at + 9] = upper, lower, sole
-        out[:, 25 + foot] = feet.contact[foot]
+        far = np.linalg.norm(ankle - place - apply(world, BONES["leftUpperLeg"][1] * (sign, 1, 1)), axis=-1)
+        out[:, 25 + foot] = feet.contact[foot] * (over <= 0) * (far < LONGEST_LEG_M)
     return out, root, feet
 
 

@@ -22,10 +22,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from corpus_conversation import folder as conversation_folder
 from corpus_speech import cache_folder
-from dim import Dim, DimConfig
+from dim import CHANNELS, LISTENER_OF, SPEAKER_OF, Dim, DimConfig
 from dim_loss import ROLES, Usage, channel_weights, network_loss, role_weights, vq_loss
-from dim_windows import Batch, Corpus
+from dim_windows import Corpus
 from train_encoder import Average, learning_rate
 
 STAGES = ("vq", "pretrain", "finetune")
@@ -48,7 +49,7 @@ def validate(model: Dim, corpus: Corpus, config: dict, name: str, batches: int =
                 value = vq_loss(vq, batch.motion.flatten(0, 1), past, weight, channels, stage)[1]
                 parts |= {f"val_{role}_{k}": v for k, v in value.items()}
         else:
-            plain = {**stage, "mask": [0, 0], "noise": 0.0, "own_samples": 0.0, "contrast": 0.0}
+            plain = {**stage, "mask": [0, 0], "noise": 0.0, "own_samples": 0.0, "contrast": 0.0, "stuck": 0.0, "other_role": 0.0}
             value = network_loss(model, batch, config | {"other_role": 0.0}, plain, generator)[1]
             parts = {f"val_{k}": v for k, v in value.items()}
         for key, value in parts.items():
@@ -107,6 +108,28 @@ def lay_out_codes(model: Dim, generator: torch.Generator) -> None:
             place += len(table)
 
 
+@torch.no_grad()
+def carry_codes(model: Dim, before: Dim, corpus: Corpus, streams: int = 80) -> None:
+    """Gives each code the embedding and logits of the codes that an earlier model has for the same motion (their mean).
+
+    The labelled corpus tells how often which codes of both stand in the same frame of a role.
+    """
+    streams = min(streams, len(corpus.motion))
+    old, size, place = corpus.coded(before, streams), model.config.codes, 0
+    decoder = model.decoder_joint
+    for rows, held in ((LISTENER_OF, 1 - corpus.turn[:streams]), (SPEAKER_OF, corpus.turn[:streams])):
+        for g in range(model.config.groups):
+            pair = corpus.codes[:streams, list(rows), :, g].astype(int) * size + old[:, list(rows), :, g]
+            counts = np.bincount(pair.ravel(), held.ravel(), size * size).reshape(size, size)
+            counts += 0.01 * counts.sum(0) / max(counts.sum(), 1)
+            share = torch.from_numpy(counts / counts.sum(1, keepdims=True)).float().to(model.mean.device)
+            span = slice(place, place + size)
+            for name in ("token_emb", "to_logits"):
+                known = before.decoder_joint.get_submodule(name).weight[span]
+                decoder.get_submodule(name).weight[span] = share @ known
+            place += size
+
+
 class Training:
     """A run of the three stages: model, optimiser, average, log and checkpoint."""
 
@@ -118,12 +141,16 @@ class Training:
         self.config, self.folder, self.path = config, folder, folder / "checkpoint.pt"
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = Dim(DimConfig(**config["model"])).to(self.device)
-        self.corpus = Corpus("train", config["tokens"], config["body"], config["seed"])
-        self.validation = Corpus("val", config["tokens"], config["body"], 0)
+        self.corpus = Corpus("train", config["tokens"], config["seed"], config["encoder"], config["streams"])
+        self.validation = Corpus("val", config["tokens"], 0, config["encoder"])
         mean, std = self.corpus.statistics()
         self.model.mean.copy_(mean)
         self.model.std.copy_(std)
         self.model.rest_motion.copy_(self.model.normalise(torch.zeros_like(self.model.mean)))
+        if config["warm"]:
+            # Codes, and what predicts them, keep their meaning only with the scale they were learnt in.
+            saved = torch.load(config["warm"], map_location=self.device, weights_only=True)
+            self.model.load_state_dict(saved["average"])
         self.average = Average(self.model, config["average"])
         self.stage, self.step, self.log, self.optimiser_state = STAGES[0], 0, [], None
         if self.path.exists():
@@ -171,20 +198,24 @@ class Training:
             trained = {k.removeprefix(prefix): v for k, v in self.average.state.items() if k.startswith(prefix)}
             if self.stage == "pretrain" and self.step == 0:
                 self.model.get_submodule(name).load_state_dict(trained)
-        if self.stage == "pretrain" and self.step == 0:
+        if self.stage == "pretrain" and self.step == 0 and not self.config["warm"]:
             lay_out_codes(self.model, self.generators[0])
         self.model.set_rest(torch.zeros_like(self.model.mean))
         self.average.state["rest_codes"] = self.model.rest_codes.clone()
         for corpus in (self.corpus, self.validation):
             corpus.label(self.model)
+        if self.stage == "pretrain" and self.step == 0 and self.config["warm"]:
+            carry_codes(self.model, load_average(Path(self.config["warm"]))[0].to(self.device), self.corpus)
 
-    def role_loss(self, batch: Batch, role: str, stage: dict, usage: Usage) -> tuple[Tensor, dict[str, float]]:
-        """One VQ-VAE's loss on a batch."""
+    def role_loss(
+        self, windows: tuple[Tensor, Tensor, Tensor], role: str, stage: dict, usage: Usage
+    ) -> tuple[Tensor, dict[str, float]]:
+        """One VQ-VAE's loss on windows of persons who have its role."""
         vq, channels = self.model.get_submodule(f"{role}_vq"), channel_weights(self.config, role, self.device)
-        past = batch.before[:, :, :1].expand(-1, -1, 4, -1).flatten(0, 1)
-        weight = role_weights(batch.turn, role, self.config["other_role"]).flatten(0, 1)
+        z, first, turn = windows
+        weight = role_weights(turn, role, self.config["other_role"])
         with torch.autocast(self.device.type, torch.bfloat16):
-            loss, parts, codes, latent = vq_loss(vq, batch.motion.flatten(0, 1), past, weight, channels, stage)
+            loss, parts, codes, latent = vq_loss(vq, z, first.expand(-1, 4, -1), weight, channels, stage)
         usage.add(codes)
         if self.step == 0 or (self.step % stage["revive_every"] == 0 and self.step < stage["revive_until"]):
             generator = self.generators[ROLES.index(role) % len(self.generators)]
@@ -193,11 +224,13 @@ class Training:
 
     def gradients(self, stage: dict, usages: dict[str, Usage], parameters: list) -> dict[str, float]:
         """Puts the gradient of a fresh batch on the parameters; returns the parts of its loss."""
-        batch = self.corpus.batch(self.model, stage["batch"], stage["frames"])
+        shape = (stage["batch"], stage["frames"], stage["events"])
         if self.stage == "vq":
-            jobs = [partial(self.role_loss, batch, role, stage, usages[role]) for role in ROLES]
+            windows = {role: self.corpus.role_windows(self.model, role, *shape) for role in ROLES}
+            jobs = [partial(self.role_loss, windows[role], role, stage, usages[role]) for role in ROLES]
             share = 1.0
         else:
+            batch = self.corpus.batch(self.model, *shape)
             pieces = zip(batch.split(len(self.generators)), self.generators, strict=True)
             jobs = [partial(network_loss, self.model, piece, self.config, stage, g) for piece, g in pieces]
             share = 1 / len(jobs)
@@ -253,12 +286,46 @@ class Training:
             if self.step % self.config["save_every"] == 0 or last:
                 self.save(optimiser)
 
-    def run(self) -> None:
-        """Every stage that is not done yet."""
-        for name in STAGES[STAGES.index(self.stage) :]:
+    def run(self, until: str = STAGES[-1]) -> None:
+        """Every stage that is not done yet, up to one."""
+        for name in STAGES[STAGES.index(self.stage) : STAGES.index(until) + 1]:
             if name != self.stage:
                 self.stage, self.step, self.optimiser_state = name, 0, None
             self.run_stage()
+
+    def fold(self, before: str) -> None:
+        """Makes a model of the tokens `before` one of the tokens it is now given, by a linear map between them."""
+        for state in (self.model.state_dict(), self.average.state):
+            fold_tokens(state, *token_map(self.corpus, before))
+        self.optimiser_state = None
+
+
+def token_map(corpus: Corpus, before: str, ridge: float = 1.0) -> tuple[Tensor, Tensor]:
+    """Matrix [256, 256] and offset [256] that make a corpus's tokens those of an older encoder, by ridge regression."""
+    frames = np.random.default_rng(0).choice(corpus.token.shape[2], 160, replace=False)
+    x, y = [], []
+    for name, token in zip(corpus.names, corpus.token, strict=True):
+        path = conversation_folder() / before / f"{name}.npy"
+        if path.exists():
+            x.append(token[:, frames].reshape(-1, token.shape[-1]).astype(np.float64))
+            y.append(np.load(path)[:, frames].reshape(-1, token.shape[-1]).astype(np.float64))
+    x, y = np.concatenate(x), np.concatenate(y)
+    centre, middle = x.mean(0), y.mean(0)
+    gram = (x - centre).T @ (x - centre) + ridge * np.eye(x.shape[1])
+    matrix = np.linalg.solve(gram, (x - centre).T @ (y - middle))
+    left = np.square(y - middle - (x - centre) @ matrix).mean() / np.square(y - middle).mean()
+    print(f"tokens of {before} from the new ones: {left:.3f} of their variance is left", flush=True)
+    return torch.from_numpy(matrix).float(), torch.from_numpy(middle - centre @ matrix).float()
+
+
+@torch.no_grad()
+def fold_tokens(state: dict[str, Tensor], matrix: Tensor, offset: Tensor) -> None:
+    """Puts the map into the layers that take tokens in."""
+    for encoder in ("encoder_s", "encoder_l"):
+        weight, bias = state[f"{encoder}.project_in.weight"], state[f"{encoder}.project_in.bias"]
+        own = weight[:, len(CHANNELS) :].clone()
+        bias += own @ offset.to(own)
+        weight[:, len(CHANNELS) :] = own @ matrix.T.to(own)
 
 
 def override(config: dict, item: str) -> None:
@@ -267,7 +334,7 @@ def override(config: dict, item: str) -> None:
     *path, last = key.split(".")
     for name in path:
         config = config[name]
-    config[last] = json.loads(value) if value[0] in "0123456789.{[" else value
+    config[last] = json.loads(value) if value[:1] in tuple("0123456789.{[") else value
 
 
 def main() -> None:
@@ -276,13 +343,18 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=Path(__file__).parent / "configs/dim.json")
     parser.add_argument("--name", default="dim")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="override config entries")
+    parser.add_argument("--until", default=STAGES[-1], choices=STAGES, help="the last stage to run")
+    parser.add_argument("--fold", metavar="OLD", help="the checkpoint knows these tokens: map the new ones to them")
     options = parser.parse_args()
     config = json.loads(options.config.read_text())
     for item in options.set:
         override(config, item)
     folder = cache_folder() / "runs" / options.name
     folder.mkdir(parents=True, exist_ok=True)
-    Training(config, folder).run()
+    training = Training(config, folder)
+    if options.fold:
+        training.fold(options.fold)
+    training.run(options.until)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,12 @@ Checkpoints, the log and a picture of the curves go to $DUOLOGUE_CACHE/runs/<nam
 import argparse
 import json
 import math
+import os
 import time
 from pathlib import Path
+
+# The workers' small matrix products are slower on several threads than on one; read when numpy is first imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import torch
 import torch.nn.functional as F
@@ -32,7 +36,7 @@ def learning_rate(config, step):
 
 
 def losses(out, batch, weights):
-    """The parts of the loss: phones (bilabials weighted up), their visemes, voicing, energy."""
+    """The parts of the loss: phones (bilabials weighted up, labels smoothed), their visemes, voicing, energy."""
     importance = torch.ones(len(PHONE_TO_VISEME), device=batch["phone"].device)
     importance[BILABIALS] = weights["bilabial"]
     log_phones = out["phones"].float().log_softmax(-1)
@@ -42,7 +46,9 @@ def losses(out, batch, weights):
     phone = batch["phone"][known]
     viseme = torch.from_numpy(VISEME_OF_PHONE).to(phone.device)[phone]
     scale = importance[phone]
-    nll = F.nll_loss(log_phones[known], phone, reduction="none")
+    smooth = weights.get("smoothing", 0)
+    nll = F.nll_loss(log_phones[known], phone, reduction="none") * (1 - smooth)
+    nll = nll - smooth * log_phones[known].mean(-1)
     viseme_nll = F.nll_loss(log_visemes[known], viseme, reduction="none")
     return {
         "phone": (scale * nll).mean(),
@@ -81,10 +87,22 @@ def draw(log, path):
     right.plot([e["step"] for e in scored], [e["accuracy"] for e in scored], label="viseme accuracy")
     right.plot([e["step"] for e in scored], [e["recall"] for e in scored], label="P/B/M found")
     right.set(xlabel="step", title="Kathleen val, unseen sentences")
+    right.grid(alpha=0.3)
     right.legend()
     figure.tight_layout()
     figure.savefig(path)
     pyplot.close(figure)
+
+
+def windows_of(config, step, lookahead):
+    """An endless iterator of batches from `step` on: the corpus, or in the last steps the one of `finish`."""
+    finish = config.get("finish") or {}
+    finishing = step >= config["steps"] - finish.get("steps", 0)
+    parts, worse = (finish["parts"], finish["worse"]) if finishing else (config["parts"], config["worse"])
+    windows = SpeechWindows(parts, config["seconds"], lookahead, config["seed"] + step, worse)
+    pinned = torch.cuda.is_available()
+    loader = torch.utils.data.DataLoader(windows, config["batch"], num_workers=config["workers"], pin_memory=pinned)
+    return iter(loader), finishing
 
 
 def train(config, folder):
@@ -106,19 +124,20 @@ def train(config, folder):
         optimiser.load_state_dict(saved["optimiser"])
         average.state, step, log = saved["average"], saved["step"], saved["log"]
         print(f"resumed {checkpoint} at step {step}")
-    windows = SpeechWindows(config["parts"], config["seconds"], model.config.lookahead, config["seed"] + step)
-    loader = iter(torch.utils.data.DataLoader(windows, config["batch"], num_workers=config["workers"]))
+    loader, finishing = windows_of(config, step, model.config.lookahead)
     held_out = load_utterances("kathleen.val")
     started, seen, running = time.time(), 0, None
     while step < config["steps"]:
+        if not finishing and step >= config["steps"] - (config.get("finish") or {}).get("steps", 0):
+            loader, finishing = windows_of(config, step, model.config.lookahead)
         model.train()
-        batch = {name: value.to(device) for name, value in next(loader).items()}
+        batch = {name: value.to(device, non_blocking=True) for name, value in next(loader).items()}
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(config, step)
         with torch.autocast(device, torch.bfloat16):
             out = model(batch["mel"])
         parts = losses(out, batch, config["loss"])
-        loss = sum(parts.values())
+        loss = torch.stack(list(parts.values())).sum()
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -133,11 +152,13 @@ def train(config, folder):
                 mean = SpeechEncoder(model.config).eval()
                 mean.load_state_dict(average.state)
                 score = evaluate(mean, held_out)
-                entry |= {"accuracy": score.accuracy, "recall": score.recall}
+                opened = float(score.false_closures[0] / max(score.false_closures[1], 1))
+                entry |= {"accuracy": score.accuracy, "recall": score.recall, "closed_aa": opened}
             log.append(entry)
             minutes = rate * (config["steps"] - step) / 60
             shown = " ".join(f"{name} {value:.4f}" for name, value in list(entry.items())[1:])
-            print(f"step {step}/{config['steps']} {shown} {rate:.2f} s/step {minutes:.0f} min left", flush=True)
+            bar = "#" * round(20 * step / config["steps"])
+            print(f"[{bar:20s}] {step}/{config['steps']} {shown} {rate:.2f} s/step {minutes:.0f} min left", flush=True)
             if "accuracy" in entry:
                 state = {"model": model.state_dict(), "average": average.state, "optimiser": optimiser.state_dict()}
                 partial = checkpoint.with_suffix(".partial")

@@ -1,9 +1,14 @@
-"""Train the face network on the conversation corpus.
+"""Train the face network on simulated talk and tracked lips, in InterAct's two stages.
 
-    python train_face.py                             # configs/face.json, resumes by itself
+    python train_face.py                                  # configs/face.json: the base model; resumes by itself
+    python train_face.py --config configs/face-lips.json  # its denoiser, tuned on the tracked lips
     python train_face.py --name try --set steps=200
 
-Checkpoints, the log and a picture of the curves go to $DUOLOGUE_CACHE/runs/<name>. Runs on CUDA where there is one.
+    python train_face.py --config configs/face-whole.json # the base with that denoiser, all of it once more
+
+The second stage starts from the base run and trains the denoiser alone, so that its weights can be swapped into the
+base (`load_ema` does). Checkpoints, the log and a picture of the curves go to $DUOLOGUE_CACHE/runs/<name>. Runs on
+CUDA where there is one.
 """
 
 from __future__ import annotations
@@ -17,25 +22,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from corpus_conversation import load_part
+import corpus_grid
+import corpus_utterances
 from corpus_speech import cache_folder, shared_data
-from face import ARKIT_51, Conditions, Face, FaceConfig, alpha_bars, sampling_steps
-from face_metrics import lip_gap_direction, load_ict
-from phones import BILABIALS, PHONE_ID, SILENCE
+from face import Conditions, Face, FaceConfig, alpha_bars, sampling_steps
+from face_loss import JAW, LIPS, MOUTH, Gap, face_loss
+from face_metrics import CLOSED_SHARE, load_ict
+from face_windows import Batch, Recordings, Windows
+from lips import TRACKED_JAW
 from train_encoder import Average, learning_rate
-
-# Standard deviations are floored so that still channels do not amplify noise; lids are scaled so that a closed lid
-# stands far above the sampler's noise and a blink is a decision, not a blur.
-STD_FLOOR, LID_STD, LID_LOSS = 0.02, 0.08, 0.3
-# Phones that are taken for p, b, m: stressed too, so that a doubtful frame is not closed just because closures weigh.
-RIVALS, RIVAL_STRESS = [PHONE_ID[p] for p in ("N", "NG", "V", "F", "DH", "L")], 0.7
-MOUTH = [i for i, name in enumerate(ARKIT_51) if name.startswith(("mouth", "jaw"))]
-# The lips follow the sound alone: x_proj is kept blind to these channels. With their noisy selves and their own past in
-# sight, they were drawn anew on every frame (one doubtful frame in fifty closes one vowel in ten) and coasted on what
-# they had emitted before.
-_SPOKEN = "jawOpen jawForward mouthClose mouthFunnel mouthPucker mouthRoll mouthShrug mouthLower mouthUpper mouthPress"
-LIPS = [i for i, name in enumerate(ARKIT_51) if name.startswith((*_SPOKEN.split(), "mouthStretch"))]
-LIDS = [i for i, name in enumerate(ARKIT_51) if name.startswith("eyeBlink")]
 
 
 def noised_copies(
@@ -77,111 +72,54 @@ def noised_copies(
     return clean, noised, steps.to(device)
 
 
-def face_loss(
-    model: Face, x0: Tensor, z: Tensor, closure: Tensor, weights: dict | None = None, gap: Tensor | None = None
-) -> tuple[Tensor, dict[str, float]]:
-    """Loss of predictions x0 [B, N, T, C] against z [B, T, C], and its parts.
-
-    MSE of x0 and of its frame differences (DiffSpeaker). Mouth channels weigh more by `closure` [B, T] (0..1), and
-    with `gap` [C] (cm of inner-lip gap per weight) the lip gap itself has to fit.
-    """
-    weights = weights or {"difference": 1.0, "closure": 4.0, "gap": 0.0}
-    channel = torch.ones(z.shape[-1], device=z.device)
-    channel[LIDS] = LID_LOSS
-    mouth = torch.zeros_like(channel)
-    mouth[MOUTH] = 1
-    scale = channel * (1 + mouth * closure[..., None] * (weights["closure"] - 1))
-    error = x0 - z[:, None]
-    parts = {"x0": (scale[:, None] * error**2).mean()}
-    step = error[:, :, 1:] - error[:, :, :-1]
-    parts["difference"] = weights["difference"] * (scale[:, None, 1:] * step**2).mean()
-    if gap is not None and weights["gap"]:
-        opening = (error * model.std) @ gap
-        stress = 1 + closure[:, None] * (weights["closure"] - 1)
-        parts["gap"] = weights["gap"] * (stress * (opening / 0.4) ** 2).mean()
-    return sum(parts.values()), {name: float(value.detach()) for name, value in parts.items()}
+def predicted(model: Face, batch: Batch, noise: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    """x0 [B, N, T, C] of a batch for the noise of `noised_copies`."""
+    clean, noised, steps = noise
+    with torch.autocast(batch.face.device.type, torch.bfloat16):
+        return model(clean, noised, batch.audio, batch.conditions, steps)
 
 
-def onsets(phone: np.ndarray) -> np.ndarray:
-    """True [..., n] from three frames before speech to one after its start, where ids [..., n] were silent before."""
-    silent = np.pad(phone == SILENCE, [(0, 0)] * (phone.ndim - 1) + [(6, 3)], constant_values=True)
-    count = phone.shape[-1]
-    quiet = np.stack([silent[..., k : k + count] for k in range(6)]).all(0)
-    start = quiet & ~silent[..., 6 : 6 + count]
-    start[..., 0] = False
-    padded = np.pad(start, [(0, 0)] * (phone.ndim - 1) + [(1, 3)])
-    return np.stack([padded[..., k : k + count] for k in range(5)]).any(0)
-
-
-class Windows:
-    """Random windows of the corpus: one person's face with both persons' tokens."""
-
-    def __init__(self, part: str, tokens: str, frames: int, seed: int, token_noise: float = 0.0):
-        """`token_noise` is the largest spread of the noise added to a window's tokens: on talkers that the encoder
-        was not trained on its tokens are less certain than on those of the corpus."""
-        self.data = load_part(part, tokens)
-        self.token_noise = token_noise
-        self.frames, self.random = frames, np.random.default_rng(seed)
-        self.speech = np.pad(np.cumsum(self.data["phone"] != 0, axis=-1), ((0, 0), (0, 0), (1, 0)))
-        bilabial = np.isin(self.data["phone"], BILABIALS)
-        near = bilabial.copy()
-        near[..., 1:] |= bilabial[..., :-1]
-        near[..., :-1] |= bilabial[..., 1:]
-        stress = np.where(near | onsets(self.data["phone"]), 1.0, RIVAL_STRESS * np.isin(self.data["phone"], RIVALS))
-        self.closure = stress.astype(np.float32)
-
-    def statistics(self) -> tuple[Tensor, Tensor]:
-        """Mean and floored standard deviation per channel, [C] each."""
-        face = self.data["face"].reshape(-1, len(ARKIT_51))[::3].astype(np.float32)
-        std = np.maximum(face.std(0), STD_FLOOR)
-        std[LIDS] = LID_STD
-        return torch.from_numpy(face.mean(0)), torch.from_numpy(std)
-
-    def pick(self) -> tuple[int, int, int]:
-        """(stream, person, first frame); of two draws mostly the one with more speech."""
-        streams, persons, length = self.data["phone"].shape
-        draws = []
-        for _ in range(2 if self.random.random() < 0.6 else 1):
-            s, p = int(self.random.integers(streams)), int(self.random.integers(persons))
-            k = int(self.random.integers(length - self.frames + 1))
-            draws.append((self.speech[s, p, k + self.frames] - self.speech[s, p, k], (s, p, k)))
-        return max(draws)[1]
-
-    def batch(self, count: int) -> tuple[Tensor, Tensor, Conditions, Tensor]:
-        """face [B, T, C], audio [B, T, 512], conditions [B, T], closure [B, T]."""
-        rows: list[list[np.ndarray]] = [[] for _ in range(7)]
-        for s, p, k in (self.pick() for _ in range(count)):
-            t, d = slice(k, k + self.frames), self.data
-            rows[0].append(d["face"][s, p, t].astype(np.float32))
-            audio = np.concatenate([d["token"][s, p, t], d["token"][s, 1 - p, t]], -1).astype(np.float32)
-            if self.token_noise:
-                spread = np.float32(self.random.uniform(0, self.token_noise))
-                audio += spread * self.random.standard_normal(audio.shape, np.float32)
-            rows[1].append(audio)
-            ids = (d["style"][s, p, t], d["style"][s, 1 - p, t], d["facing"][s, p, t], d["emotion"][s, p, t])
-            for row, values in zip(rows[2:6], ids, strict=True):
-                row.append(values.astype(np.int64))
-            rows[6].append(self.closure[s, p, t])
-        face, audio, style, partner, facing, emotion, closure = (torch.from_numpy(np.stack(r)) for r in rows)
-        return face, audio, Conditions(style, partner, facing, emotion), closure
+def closure_shares(gaps: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Which closures [K] close and which frames that should be parted [...] are closed, of gaps [B, T]."""
+    limit = CLOSED_SHARE * batch.lips.scale
+    row, first, frames = batch.lips.closures.T
+    closed = [gaps[r, f : f + n].min() <= limit[r] for r, f, n in zip(row, first, frames, strict=True)]
+    return torch.tensor(closed), (gaps <= limit[:, None])[batch.lips.parted]
 
 
 @torch.no_grad()
-def validate(model: Face, windows: Windows, batches: int, device: torch.device) -> dict[str, float]:
-    """Mean loss of x0 per sampling step on fixed validation windows (teacher-forced)."""
+def validate(model: Face, windows: Windows, grid: Recordings | None, device: torch.device) -> dict[str, float]:
+    """Teacher-forced measures on fixed validation windows: loss per pass, closures, jaw against the tracked one."""
     generator = torch.Generator().manual_seed(11)
     windows.random = np.random.default_rng(11)
-    total = torch.zeros(model.config.steps)
+    total, closed, wrong = torch.zeros(model.config.steps), [], []
+    batches = 6
     for _ in range(batches):
-        face, audio, conditions, _ = windows.batch(4)
-        z = model.normalise(face.to(device))
-        clean, noised, steps = noised_copies(model, z, model.config.steps, generator, runtime_share=1.0)
-        ids = Conditions(*(c.to(device) for c in vars(conditions).values()))
-        with torch.autocast(device.type, torch.bfloat16):
-            x0 = model(clean, noised, audio.to(device), ids, steps)
-        error = ((x0 - z[:, None]) ** 2)[..., MOUTH].mean((2, 3)).cpu()
-        total += error[torch.arange(4)[:, None], steps.cpu().argsort(1, descending=True)].mean(0)
-    return {f"val_{i}": float(v) for i, v in enumerate(total / batches)}
+        batch = windows.batch(4).to(device)
+        z = model.normalise(batch.face)
+        noise = noised_copies(model, z, model.config.steps, generator, runtime_share=1.0)
+        x0, order = predicted(model, batch, noise), noise[2].argsort(1, descending=True)
+        error = ((x0 - z[:, None]) ** 2)[..., MOUTH].mean((2, 3))
+        total += error.gather(1, order).mean(0).cpu()
+        if windows.gap:
+            last = x0[torch.arange(4), order[:, -1].cpu()]
+            found = closure_shares(windows.gap.of(model.weights(last)).cpu(), batch.to(torch.device("cpu")))
+            closed.append(found[0])
+            wrong.append(found[1])
+    out = {f"val_{i}": float(v) for i, v in enumerate(total / batches)}
+    if closed:
+        shares = {"val_closed": closed, "val_false": wrong}
+        out |= {name: float(torch.cat(values).float().mean()) for name, values in shares.items()}
+    if grid:
+        batch = grid.rows(np.arange(len(grid.data["face"]))).to(device)
+        z = model.normalise(batch.face)
+        x0 = predicted(model, batch, noised_copies(model, z, 1, generator, runtime_share=1.0))
+        jaw, length = model.weights(x0)[:, 0, :, JAW].cpu().numpy(), grid.data["jaw"].shape[1]
+        times = np.arange(length) / 25 * 30
+        resampled = [np.interp(times, np.arange(jaw.shape[1]), row) for row in jaw]
+        pairs = zip(resampled, grid.data["jaw"] / TRACKED_JAW, strict=True)
+        out["val_jaw_r"] = float(np.mean([np.corrcoef(a, b)[0, 1] for a, b in pairs]))
+    return out
 
 
 def draw(log: list[dict], path: Path) -> None:
@@ -191,27 +129,71 @@ def draw(log: list[dict], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4))
-    for name in ("x0", "difference", "gap"):
-        left.semilogy([e["step"] for e in log if name in e], [e[name] for e in log if name in e], label=name)
+    figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(15, 4))
+    for name in ("x0", "difference", "gap", "meet", "part", "jaw"):
+        left.semilogy([e["step"] for e in log if e.get(name)], [e[name] for e in log if e.get(name)], label=name)
     left.set(xlabel="step", ylabel="training loss")
     left.legend()
-    scored = [e for e in log if "val_0" in e]
-    for i in range(4):
-        right.semilogy([e["step"] for e in scored], [e[f"val_{i}"] for e in scored], label=f"pass {i + 1}")
-    right.set(xlabel="step", ylabel="validation MSE of mouth channels (z)")
-    right.legend()
+    for names, axis, label in (
+        ([f"val_{i}" for i in range(4)], middle, "validation MSE of mouth channels (z)"),
+        (["val_closed", "val_false", "val_jaw_r"], right, "validation: closures, false ones, jaw's r"),
+    ):
+        for name in names:
+            axis.plot([e["step"] for e in log if name in e], [e[name] for e in log if name in e], label=name)
+        axis.set(xlabel="step", ylabel=label)
+        axis.legend()
+    middle.set_yscale("log")
     figure.tight_layout()
     figure.savefig(path)
     pyplot.close(figure)
 
 
-def load_ema(path: Path | None = None) -> tuple[Face, dict[str, str]]:
-    """The averaged model of a checkpoint and what the weight file should say about its training."""
+def load_ema(path: Path | None = None, lips: Path | None = None) -> tuple[Face, dict[str, str]]:
+    """The averaged model of a checkpoint and what the weight file should say about its training.
+
+    With `lips`, a checkpoint of the lip fine-tuning, its denoiser takes the place of the base's.
+    """
     saved = torch.load(path or cache_folder() / "runs/face/checkpoint.pt", map_location="cpu", weights_only=True)
     model = Face(FaceConfig(**saved["config"]["model"]))
     model.load_state_dict(saved["average"])
-    return model.eval(), {"steps": str(saved["step"])}
+    about = {"steps": str(saved["step"])}
+    if lips:
+        tuned = torch.load(lips, map_location="cpu", weights_only=True)
+        state = {name: value for name, value in tuned["average"].items() if name.startswith("denoiser.")}
+        model.load_state_dict(model.state_dict() | state)
+        about["lip_steps"] = str(tuned["step"])
+    return model.eval(), about
+
+
+def prepared(config: dict, windows: Windows) -> Face:
+    """A new network; the base run's with all but its denoiser frozen; or, with `lips`, the swapped one as a whole."""
+    if not config.get("base"):
+        model = Face(FaceConfig(**config["model"]))
+        mean, std = windows.statistics()
+        model.mean.copy_(mean)
+        model.std.copy_(std)
+        torch.nn.init.zeros_(model.out.weight)
+        model.x_proj.weight.data[:, LIPS] = 0
+        return model
+    runs = cache_folder() / "runs"
+    lips = runs / config["lips"] / "checkpoint.pt" if config.get("lips") else None
+    model = load_ema(runs / config["base"] / "checkpoint.pt", lips)[0].train()
+    if lips:
+        return model
+    model.requires_grad_(False)
+    model.denoiser.requires_grad_(True)
+    return model
+
+
+def recordings(config: dict, gap: Gap | None) -> list[Recordings | None]:
+    """What each step of a round trains the lips on, as `rounds` names it; None stands for talk and the whole face."""
+    readers = {"grid": lambda tokens: corpus_grid.load_part("train", tokens), "utterances": corpus_utterances.load}
+    made = {
+        name: Recordings(read(config["tokens"]), config["seed"], config["token_noise"], gap)
+        for name, read in readers.items()
+        if name in config["rounds"]
+    }
+    return [made.get(name) for name in config["rounds"]] if made else []
 
 
 def train(config: dict, folder: Path) -> None:
@@ -219,18 +201,14 @@ def train(config: dict, folder: Path) -> None:
     torch.manual_seed(config["seed"])
     torch.set_num_threads(config["threads"])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = Face(FaceConfig(**config["model"])).to(device)
-    windows = Windows("train", config["tokens"], config["frames"], config["seed"], config["token_noise"])
-    validation = Windows("val", config["tokens"], config["frames"], 0)
-    mean, std = windows.statistics()
-    model.mean.copy_(mean)
-    model.std.copy_(std)
-    torch.nn.init.zeros_(model.out.weight)
-    model.x_proj.weight.data[:, LIPS] = 0
-    gap = None
-    if shared_data() is not None:
-        gap = torch.from_numpy(lip_gap_direction(load_ict(shared_data() / "face-ict/ict_arkit.npz"))).float().to(device)
-    optimiser = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=config["weight_decay"])
+    gap = Gap(load_ict(shared_data() / "face-ict/ict_arkit.npz")) if shared_data() is not None else None
+    windows = Windows("train", config["tokens"], config["frames"], config["seed"], config["token_noise"], gap)
+    validation = Windows("val", config["tokens"], config["frames"], 0, gap=gap)
+    lips_of = recordings(config, gap)
+    grid_validation = Recordings(corpus_grid.load_part("val", config["tokens"]), 0, gap=gap) if lips_of else None
+    model = prepared(config, windows).to(device)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(trained, betas=(0.9, 0.98), weight_decay=config["weight_decay"])
     average, step, log = Average(model, config["average"]), 0, []
     path = folder / "checkpoint.pt"
     if path.exists():
@@ -244,29 +222,30 @@ def train(config: dict, folder: Path) -> None:
     while step < config["steps"]:
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(config, step)
-        face, audio, conditions, closure = windows.batch(config["batch"])
-        z = model.normalise(face.to(device))
-        clean, noised, steps = noised_copies(model, z, config["copies"], generator, config["runtime_steps_share"])
-        ids = Conditions(*(c.to(device) for c in vars(conditions).values()))
-        with torch.autocast(device.type, torch.bfloat16):
-            x0 = model(clean, noised, audio.to(device), ids, steps)
-        loss, parts = face_loss(model, x0, z, closure.to(device), config["loss"], gap)
+        real = lips_of[step % len(lips_of)] if lips_of else None
+        batch = (real.batch(config["batch"], windows) if real else windows.batch(config["batch"])).to(device)
+        z = model.normalise(batch.face)
+        noise = noised_copies(model, z, config["copies"], generator, config["runtime_steps_share"])
+        x0 = predicted(model, batch, noise)
+        lips_only = real is not None or bool(config.get("lips_only"))
+        loss, parts = face_loss(model, x0, z, batch.closure, config["loss"], gap, batch.lips, lips_only)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimiser.step()
         with torch.no_grad():
             model.x_proj.weight[:, LIPS] = 0
         average.update(model, step)
         step += 1
-        recent.append(parts)
+        recent.append({"jaw": parts["jaw"]} if real else parts)
         if step % 50 == 0 or step == config["steps"]:
-            entry = {"step": step} | {k: float(np.mean([r[k] for r in recent])) for k in parts}
+            names = {name for entry in recent for name in entry}
+            entry = {k: float(np.mean([r[k] for r in recent if k in r])) for k in sorted(names)} | {"step": step}
             recent = []
             if step % config["evaluate_every"] == 0 or step == config["steps"]:
                 current = {k: v.clone() for k, v in model.state_dict().items()}
                 model.load_state_dict(average.state)
-                entry |= validate(model, validation, 6, device)
+                entry |= validate(model, validation, grid_validation, device)
                 model.load_state_dict(current)
             log.append(entry)
             text = " ".join(f"{k} {v:.4f}" for k, v in entry.items() if k != "step")

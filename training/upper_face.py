@@ -7,10 +7,15 @@ The eyeLook channels stay 0: gaze is procedural on the stage, where the partner'
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.signal import lfilter
 
 from lips import CHANNEL, STYLES, VOWEL, Segment
+
+if TYPE_CHECKING:
+    from interplay import Acts
 
 RATE_HZ = 30.0
 
@@ -25,8 +30,10 @@ FIGURES = {
     "blink after own phrase end": (0.45, "clusters at phrase ends: Evinger 1991; share chosen here"),
     "brow raise per accent": (0.25, "Cave 1996; Ekman 1979"),
     "brow raise s": ((0.20, 0.40), "Cave 1996; Ekman 1979"),
-    "reaction of a facing listener to a phrase end": (0.55, "4-12 backchannels a minute, Bavelas; share chosen here"),
-    "delay of that reaction s": ((0.25, 0.60), "Ward & Tsukahara 2000: about 0.7 s after the cue"),
+    "blink when the head turns away": (0.6, "clusters at gaze shifts: Evinger 1991; share chosen here"),
+    "blink when it comes back": (0.35, "as above"),
+    "blink at the partner's onset": (0.30, "as above"),
+    "brow flash at the partner's onset": (0.45, "new topics, Ekman 1979; share chosen here"),
 }
 """The figures of this file in one place; textbook priors, none of them a result of ours."""
 
@@ -35,10 +42,8 @@ LOG_SIGMA = 0.5
 # "not yet" solved with the exact posterior gives 0.4 to 0.5), so the corpus lets them come twice as readily: the
 # shortest of two draws of an interval has twice the hazard of one.
 HASTE = 2
-REACTION_SHARE = 0.8
 SHORTEST_BLINK_INTERVAL_S = 0.45
 PHRASE_PAUSE_S = 0.20
-PHRASE_S = 0.7
 CONDITION_SMOOTHING_S = 0.15
 STRONGEST = 0.7
 
@@ -77,11 +82,8 @@ def put(out: np.ndarray, shape: str, values: np.ndarray, lean: np.ndarray | floa
 
 def smoothed(values: np.ndarray, seconds: float = CONDITION_SMOOTHING_S) -> np.ndarray:
     """Causal one-pole smoothing of [n] or [n, k], starting at the first value."""
-    keep = np.exp(-1 / (seconds * RATE_HZ))
-    out = np.array(values, float)
-    for k in range(1, len(out)):
-        out[k] = keep * out[k - 1] + (1 - keep) * out[k]
-    return out
+    keep, values = np.exp(-1 / (seconds * RATE_HZ)), np.asarray(values, float)
+    return lfilter([1 - keep], [1, -keep], values, axis=0, zi=keep * values[:1])[0]
 
 
 def phrases(segments: list[Segment]) -> list[tuple[float, float]]:
@@ -105,21 +107,36 @@ def talking(segments: list[Segment], frames: int) -> np.ndarray:
     return out
 
 
-def blink_times(random: np.random.Generator, frames: int, own: Voice, partner: Voice, per_minute: np.ndarray) -> list[int]:
-    """Frames at which the lids are first shut: log-normal intervals, and blinks at the ends of phrases."""
+def blink_times(
+    random: np.random.Generator,
+    frames: int,
+    own: Voice,
+    partner: Voice,
+    per_minute: np.ndarray,
+    acts: Acts | None = None,
+) -> list[int]:
+    """Frames at which the lids are first shut: log-normal intervals, ends of phrases, gaze shifts, onsets."""
     rest = FIGURES["blinks per minute at rest"][0] / FIGURES["blinks per minute in conversation"][0]
     busy = smoothed(np.maximum(talking(own.segments, frames), talking(partner.segments, frames)), 1.5)
     ends = [(b, FIGURES["blink after own phrase end"][0]) for _, b in phrases(own.segments)]
     ends += [(b, 0.12) for _, b in phrases(partner.segments)]
-    wanted = sorted(b + random.uniform(0.0, 0.25) for b, share in ends if random.random() < share)
+    wanted = [b + random.uniform(0.0, 0.25) for b, share in ends if random.random() < share]
+    for start, length, *_ in acts.away if acts else ():
+        for moment, share in ((start, "when the head turns away"), (start + length + 0.4, "when it comes back")):
+            if random.random() < FIGURES[f"blink {share}"][0]:
+                wanted.append(moment + random.uniform(0.0, 0.15))
+    for _, start, _ in acts.onsets if acts else ():
+        if random.random() < FIGURES["blink at the partner's onset"][0]:
+            wanted.append(start + random.uniform(0.0, 0.1))
+    wanted = sorted(w for w in wanted if w > 0)
     times, now = [], float(random.uniform(0, 2))
     end = frames / RATE_HZ
     while now < end:
         if not times or now - times[-1] >= SHORTEST_BLINK_INTERVAL_S:
             times.append(now)
         k = min(int(now * RATE_HZ), frames - 1)
-        # The blinks at phrase ends come on top, so the free ones are a little rarer than the rate says.
-        mean = 60 / (0.93 * per_minute[k] * (rest + (1 - rest) * busy[k]))
+        # The blinks at phrase ends and gaze shifts come on top, so the free ones are rarer than the rate says.
+        mean = 60 / (0.66 * per_minute[k] * (rest + (1 - rest) * busy[k]))
         step = mean * np.exp(LOG_SIGMA * random.standard_normal(HASTE).min() - LOG_SIGMA**2 / 2)
         ahead = [w for w in wanted if now + SHORTEST_BLINK_INTERVAL_S < w < now + step]
         now = ahead[0] if ahead else now + step
@@ -190,33 +207,49 @@ def add_accents(out: np.ndarray, own: Voice, strength: np.ndarray, frown: np.nda
         put(part, "browDown", 0.7 * pulse * frown[lo:hi])
 
 
-def add_reactions(
-    out: np.ndarray, random: np.random.Generator, own: Voice, partner: Voice, facing: np.ndarray, emotion: np.ndarray
-) -> None:
-    """A listener's small smile, brow raise or squint after the partner's phrases."""
-    busy = talking(own.segments, len(out))
-    for start, end in phrases(partner.segments):
-        k = int(end * RATE_HZ)
-        chance, kind, delay, hold, size = random.random(5)
-        if end - start < PHRASE_S or k + 8 >= len(out) or busy[k : k + 15].any():
-            continue
-        if chance > REACTION_SHARE * (1.0 if facing[k] else 0.3):
-            continue
-        shortest, longest = FIGURES["delay of that reaction s"][0]
-        lo, hi = k, min(k + 90, len(out))
-        pulse = bump(hi - lo, end - k / RATE_HZ + shortest + (longest - shortest) * delay, 0.22, 0.2 + 0.6 * hold, 0.45)
-        pulse *= 0.7 + 0.6 * size
-        part = out[lo:hi]
-        cheerful = emotion[k] in (0, 3, 4, 5)
-        if cheerful and kind < 0.5:
-            put(part, "mouthSmile", 0.24 * pulse, 0.04)
-            put(part, "cheekSquint", 0.16 * pulse)
-        elif kind < 0.85:
-            put(part, "browInnerUp", 0.26 * pulse)
-            put(part, "browOuterUp", 0.20 * pulse, 0.06)
+def add_acts(out: np.ndarray, random: np.random.Generator, acts: Acts) -> None:
+    """Smiles, brows and laughs of a person, and brow flashes at the partner's onsets."""
+    frames = len(out)
+
+    def part(start: float, length: float) -> tuple[np.ndarray, float, int]:
+        lo = min(max(int(start * RATE_HZ) - 1, 0), frames)
+        rows = out[lo : lo + int((length + 1.6) * RATE_HZ) + 2]
+        return rows, start - lo / RATE_HZ, len(rows)
+
+    for start, length, size in acts.smiles:
+        rows, begin, count = part(start, length)
+        pulse = size * bump(count, begin, random.uniform(0.25, 0.45), length, random.uniform(0.5, 0.9))
+        put(rows, "mouthSmile", pulse, 0.04)
+        put(rows, "cheekSquint", 0.65 * pulse)
+        put(rows, "eyeSquint", 0.25 * pulse)
+    for start, length, size in acts.brows:
+        rows, begin, count = part(start, length)
+        pulse = abs(size) * bump(count, begin, 0.16, length, 0.35)
+        if size > 0:
+            put(rows, "browInnerUp", pulse)
+            put(rows, "browOuterUp", 0.75 * pulse, 0.06)
         else:
-            put(part, "eyeSquint", 0.25 * pulse)
-            put(part, "browDown", 0.14 * pulse)
+            put(rows, "browDown", 0.6 * pulse)
+            put(rows, "eyeSquint", 0.8 * pulse)
+    for _, start, size in acts.onsets:
+        rows, begin, count = part(start, 0.5)
+        if random.random() < FIGURES["brow flash at the partner's onset"][0]:
+            pulse = 0.30 * size * bump(count, begin, 0.12, random.uniform(0.1, 0.4), 0.4)
+            put(rows, "browInnerUp", pulse)
+            put(rows, "browOuterUp", 0.8 * pulse)
+            put(rows, "eyeWide", 0.3 * pulse)
+    for start, length, strength, voiced in acts.laughs:
+        rows, begin, count = part(start - 0.15, length + 0.6)
+        pulse = (0.55 + 0.45 * strength) * bump(count, begin, 0.22, length + 0.5, 0.9)
+        put(rows, "mouthSmile", 0.95 * pulse, 0.03)
+        put(rows, "cheekSquint", 0.75 * pulse)
+        put(rows, "eyeSquint", 0.45 * pulse)
+        put(rows, "browInnerUp", 0.12 * pulse)
+        put(rows, "noseSneer", 0.10 * strength * pulse)
+        if not voiced:
+            # Air through an open smile: the voiced ones are opened by their own phones.
+            put(rows, "jawOpen", 0.22 * strength * pulse)
+            put(rows, "mouthUpperUp", 0.18 * strength * pulse)
 
 
 def style_factors(style: np.ndarray) -> dict[str, np.ndarray]:
@@ -235,8 +268,9 @@ def expression(
     partner_style: np.ndarray,
     facing: np.ndarray,
     emotion: np.ndarray,
+    acts: Acts | None = None,
 ) -> np.ndarray:
-    """Weights [n, 51] of blinks, brows, emotion and reactions, to be added to the mouth's; ids are [n]."""
+    """Weights [n, 51] of blinks, brows, emotion and what `acts` tells, to be added to the mouth's; ids are [n]."""
     frames = len(style)
     factors = style_factors(style)
     lean, out = factors["lean"], np.zeros((frames, len(CHANNEL)))
@@ -256,10 +290,15 @@ def expression(
     put(out, "mouthFrown", np.maximum(-factors["smile"], 0), lean)
     negative = smoothed(np.isin(emotion, (6,)).astype(float), 0.25)
     add_accents(out, own, factors["brow"], negative, lean)
-    add_reactions(out, random, own, partner, facing, emotion)
+    # Who listens has the brows a little up.
+    attends = smoothed(talking(partner.segments, frames) * (1 - talking(own.segments, frames)), 0.3) * met
+    put(out, "browInnerUp", 0.07 * attends)
+    put(out, "browOuterUp", 0.04 * attends)
+    if acts:
+        add_acts(out, random, acts)
     # What adds up does not pile up: every movement bends towards a limit that still reads as talk.
     out = STRONGEST * np.tanh(out / STRONGEST)
-    add_blinks(out, random, blink_times(random, frames, own, partner, factors["blinks_per_minute"]))
+    add_blinks(out, random, blink_times(random, frames, own, partner, factors["blinks_per_minute"], acts))
     # Wide eyes do not squint, and shut lids are not wide.
     for side in ("Left", "Right"):
         wide = out[:, CHANNEL["eyeWide" + side]]

@@ -1,5 +1,5 @@
 import { expect, suite, test } from 'vitest';
-import type { BodyNetwork } from '../../src/engine/backend/backend.ts';
+import { BlockFrames } from '../../src/engine/backend/frames.ts';
 import { FACE_TO_FACE } from '../../src/engine/backend/models.ts';
 import { readSafetensors } from '../../src/engine/model/checkpoint.ts';
 import { MOST_LAYER_DISPATCHES } from '../../src/engine/model/layers.ts';
@@ -13,17 +13,6 @@ const TOLERANCE = 1e-4;
 
 const clock = (count: number, seed = 1234) => Uint32Array.of(count, seed, 0, 0);
 const F32 = (values: ArrayLike<number>) => Float32Array.from(values);
-
-/** Frames [2, 8, F] in physical units of a block's tokens [8, 2F]. */
-function framesOf(x: Float32Array, network: BodyNetwork) {
-  const { config, mean, std } = models.body[network];
-  const F = config.features;
-  return Float32Array.from({ length: PERSONS * config.block * F }, (_, at) => {
-    const [f, k, p] = [at % F, Math.floor(at / F) % config.block, Math.floor(at / F / config.block)];
-    const token = (k >> 1) * PERSONS + p;
-    return x[(token * 2 + (k % 2)) * F + f] * std[f] + mean[f];
-  });
-}
 
 suite('WGSL agrees with PyTorch', { timeout: 300_000 }, () => {
   test('behaviour: logits, codes, both motions, turn and blend, past the end of the rings', async () => {
@@ -92,7 +81,8 @@ suite('WGSL agrees with PyTorch', { timeout: 300_000 }, () => {
     for (const guided of [false, true])
       test(`${network} body${guided ? ', guided' : ', every step of every block, past the end of the ring'}`, async () => {
         const vectors = await golden(`body-${network}`);
-        const { config, low, high, std } = models.body[network];
+        const { config, low, high } = models.body[network];
+        const frames = new BlockFrames(models.body[network]);
         const row = (name: string, i: number) => [...vectors(name).row(i)];
         const conditions = {
           action: row('action', 0),
@@ -111,7 +101,6 @@ suite('WGSL agrees with PyTorch', { timeout: 300_000 }, () => {
           [x0, x],
         );
         const F = config.features;
-        const scale = (values: ArrayLike<number>) => Array.from(values, (v, at) => v * std[at % F]);
         const text = new Float32Array(PERSONS * config.text);
         const given = vectors(guided ? 'guided' : 'frames');
         const worst = { x0: 0, x: 0, frames: 0 };
@@ -130,6 +119,8 @@ suite('WGSL agrees with PyTorch', { timeout: 300_000 }, () => {
             upload(device, dim.head, vectors('head').row(i));
             upload(device, lower, F32(rows));
           }
+          frames.last.set(vectors(guided ? 'guided_told' : 'told').row(i));
+          upload(device, body.last, frames.last);
           upload(device, body.clock, clock(i + 1));
           const [[, noise], ...results] = await run();
           const size = vectors('x_T').row(i).length;
@@ -137,11 +128,11 @@ suite('WGSL agrees with PyTorch', { timeout: 300_000 }, () => {
           if (!guided)
             for (const [s] of steps.entries()) {
               const clamped = results[s][0].map((v, at) => Math.min(high[at % F], Math.max(low[at % F], v)));
-              worse('x0', distance(scale(clamped), scale(vectors(`x0.${s}`).row(i))));
-              worse('x', distance(scale(results[s][1]), scale(vectors(`x.${s}`).row(i))));
+              worse('x0', distance(clamped, vectors(`x0.${s}`).row(i)));
+              worse('x', distance(results[s][1], vectors(`x.${s}`).row(i)));
             }
           const emitted = results[steps.length - 1][1].subarray(0, size);
-          worse('frames', distance(framesOf(emitted, network), given.row(i)));
+          worse('frames', distance(frames.take(emitted), given.row(i)));
         }
         console.log(`${network} body${guided ? ', guided' : ''}: largest errors ${JSON.stringify(worst)}`);
         expect(Math.max(...Object.values(worst))).toBeLessThanOrEqual(TOLERANCE);

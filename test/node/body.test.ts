@@ -263,6 +263,17 @@ describe('smoothing', () => {
     expect(numberAt(bodies, 110, 0, 1)).toBeCloseTo(0.48, 2);
   });
 
+  test('who sits does not glide along the floor, who stands up does', () => {
+    const slide: Mover = (f, p, k) => {
+      if (p === 0 && k >= 8) f.lower[1] = -0.01;
+      if (k >= 8 && k < 160) f.lower[3] = 0.48;
+    };
+    const bodies = bodiesOf(slide, 300);
+    const x = (k: number) => numberAt(bodies, k, 0, 0);
+    expect(Math.abs(x(150) - x(60))).toBeLessThan(0.02);
+    expect(Math.abs(x(240) - x(180))).toBeGreaterThan(0.05);
+  });
+
   test('does not hold up what goes on over an edge', () => {
     const swing = (k: number) => 0.6 * Math.sin((2 * Math.PI * k) / 30);
     const bodies = bodiesOf((f, _, k) => addUpper(f, 'rightLowerArm', 0, 0.5 + swing(k)), 120);

@@ -146,6 +146,10 @@ suite('the wasm backend agrees with PyTorch', { timeout: 60_000 }, () => {
           await body.setConditions(conditionsOf(i));
           if (network === 'upper') give(vectors('lower').row(i));
           const row = (name: string) => vectors(name).row(i);
+          const told = row(scale === 1 ? 'told' : 'guided_told');
+          const { last } = body.frames;
+          if (network === 'lower') expect(distance(last, told)).toBeLessThanOrEqual(10 * CLOSE);
+          last.set(told);
           await body.begin({
             tokens: row('tokens'),
             placement: row('placement'),

@@ -28,7 +28,8 @@ def told(config, blocks: int) -> list[BlockConditions]:
         ids = torch.randint(3, (2,)), torch.randint(7, (2,))
         head = torch.randn(2, 12) if config.head else None
         tokens, place, text = torch.randn(2, 16, config.token), torch.randn(2, 6), torch.randn(2, config.text)
-        out.append(BlockConditions(tokens, *ids, place, relationship, text, head))
+        below = torch.randn(2, 54) if config.head else None
+        out.append(BlockConditions(tokens, *ids, place, relationship, text, head, below))
     return out
 
 
@@ -38,12 +39,15 @@ def batch_equals_stream(config, blocks: int) -> float:
     conditions = told(config, blocks)
     lower = [torch.randn(8, 54) if config.lower else None for _ in range(blocks)]
     stream = BlockStream(model, seed=9)
+    cond, branches = [], stream.branches
+
+    def noted(told_now: BlockConditions) -> torch.Tensor:
+        cond.append(branches(told_now)[0])
+        return cond[-1][None]
+
+    stream.branches = noted
     stream.open(conditions[0], lower[0])
-    cond = [stream.branches(replace(conditions[0].silent(), head=torch.zeros(2, 12) if config.head else None))[0]]
-    out = []
-    for told_now, given in zip(conditions[1:], lower[1:], strict=True):
-        cond.append(stream.branches(told_now)[0])
-        out.append(stream.block(told_now, given))
+    out = [stream.block(told_now, given) for told_now, given in zip(conditions[1:], lower[1:], strict=True)]
     clean = torch.stack([model.rest_block()[0], *(b.x0[-1] for b in out)])[None]
     noised = torch.stack([torch.stack([b.initial, *b.x[:-1]]) for b in out], 1)
     noised = torch.cat([torch.zeros_like(noised[:, :1]), noised], 1)[None]
@@ -88,11 +92,29 @@ def test_the_two_persons_see_each_other():
 
 def test_tokens_and_frames_are_each_others_inverse():
     model = small(SMALL_UPPER)
-    frames = torch.randn(3, 2, 8, 47)
-    tokens = model.tokens(frames)
-    assert torch.allclose(model.frames(tokens), frames, atol=1e-5)
-    z = (frames - model.mean) / model.std
-    assert torch.allclose(tokens[1, 5], torch.cat([z[1, 1, 4], z[1, 1, 5]]), atol=1e-5)
+    frames, before = torch.randn(3, 2, 8, 47), torch.randn(3, 2, 2, 47)
+    tokens = model.tokens(frames, before)
+    assert torch.allclose(model.frames(tokens, before), frames, atol=1e-4)
+    only = torch.zeros(1, 8, 94)
+    only[0, 5, 47 + 3] = 1.0
+    shape = model.frames(only, before[:1])[0] - model.coasting(before[0])
+    assert torch.allclose(shape[1, :, 3], model.shapes[3, :, 5], atol=1e-5) and shape[0].abs().max() < 1e-5
+
+
+@torch.no_grad()
+def test_a_block_goes_on_from_the_last_frame():
+    model = small()
+    stream, conditions = BlockStream(model, seed=2), told(SMALL, 4)
+    stream.open(conditions[0])
+    for told_now in conditions:
+        last = stream.last
+        block = stream.block(told_now)
+        assert torch.equal(model.bounded(model.frames(block.x0[-1], last)), block.frames)
+        assert torch.equal(stream.last[:, 0], block.frames[:, -1])
+        assert torch.equal(stream.last[:, 1], block.frames[:, -1] - block.frames[:, -2])
+    last, step = stream.last.unbind(1)
+    coast = model.frames(model.rest_block()[0], stream.last)
+    assert torch.allclose(coast[:, 5], last + step * model.coast.view(-1, 8)[:, 5], atol=1e-6)
 
 
 @torch.no_grad()
@@ -108,9 +130,12 @@ def test_body_stream_follows_the_schedule():
     quiet = torch.cat([torch.zeros(2, 15, 12), token[0][:, None]], 1)
     where = torch.from_numpy(placements(start))
     alone = BlockStream(lower, seed=4)
+    where_from = alone.last
     alone.open(BlockConditions(quiet, ids[0], ids[1], where, ids[2]))
     block = alone.block(BlockConditions(quiet, ids[0], ids[1], where, ids[2]))
     assert np.allclose(block.frames.numpy(), first.lower, atol=1e-5)
+    assert torch.equal(stream.upper.last[:, 0], torch.from_numpy(made[28].upper[:, -1]))
+    assert torch.equal(stream.below[:, 0], torch.from_numpy(made[20].lower[:, -1])) and not where_from[:, 1].any()
     assert np.allclose(first.root[1], integrate(first.lower[1].astype(float), start[1]))
     assert np.allclose(made[12].root[0, 0], integrate(made[12].lower[0].astype(float), first.root[0, -1])[0])
 
@@ -138,7 +163,7 @@ def test_export_round_trip(tmp_path):
     assert export(lower, upper, tmp_path, tmp_path / "golden", [{}, {}]) < 1e-4
     for model in (lower, upper):
         path = tmp_path / f"{model.name}.safetensors"
-        assert path.stat().st_size <= 8.3e6
+        assert path.stat().st_size <= 8.4e6
         back = load_body(path)
         assert back.config == model.config
         for name, tensor in model.state_dict().items():

@@ -9,7 +9,8 @@ from head_motion import DEGREE, add_nod
 from locomotion import RATE_HZ, minimum_jerk
 from measure_body import fast_share, kinematics, slide_cm_s, wrist_speed
 from phones import PHONE_ID
-from scenes import FIGURES, SIT, STAND, WALK
+from scenes import FIGURES
+from stage import SIT, STAND, WALK
 
 FRAMES = 1440
 KINDS = list(FIGURES["scenes"][0])
@@ -112,7 +113,7 @@ def test_feet_stand_and_hands_stay_out(scenes, kind):
             assert np.abs(ankle[lower[:, column] > 0.5] - skeleton.ANKLE_M).max() < 1e-3
             assert position[side + "Toes"][:, 1].min() > -2e-3
             assert lower[:, 10 + 9 * (column - 25)].min() > 0
-        assert skeleton.hand_inside(position, rotation).mean() < (0.03 if kind == "rise" else 0.002)
+        assert skeleton.hand_inside(position, rotation).mean() < (0.02 if kind == "rise" else 0.004)
 
 
 def test_power_lies_under_five_hertz(scenes):
@@ -126,14 +127,14 @@ def test_power_lies_under_five_hertz(scenes):
 def test_actions_are_what_is_done(scenes):
     height = {kind: b.arrays["lower"][:, :, 3] for kind, b in scenes.items()}
     action = {kind: b.arrays["action"] for kind, b in scenes.items()}
-    assert (action["stand"][:, 0] == STAND).all() and height["stand"].min() > 0.88
+    assert (action["stand"][:, 0] == STAND).all() and height["stand"].min() > 0.86
     assert (action["sit"] == SIT).any() and np.abs(height["sit"][action["sit"] == SIT] - 0.48).max() < 0.02
-    assert {STAND, SIT} == set(np.unique(action["rise"]))
-    for kind in ("stroll", "approach"):
+    assert {STAND, SIT} <= set(np.unique(action["rise"]))
+    for kind in ("stroll", "approach", "leave"):
         walks = action[kind] == WALK
         speed = np.linalg.norm(scenes[kind].arrays["lower"][:, :, :2], axis=2) * RATE_HZ
         fastest = np.quantile(speed[walks], 0.9)
-        assert 0.7 < fastest < 1.4 and speed[~walks].max() < 0.5
+        assert 0.9 < fastest < 1.7 and speed[~walks].max() < 0.6
 
 
 def test_strokes_belong_to_the_talk(scenes):

@@ -1,14 +1,18 @@
 """The dyadic twin: streaming equals the batched masks, draws are as the contract says, what is exported comes back."""
 
 import numpy as np
+import pytest
 import torch
 
+from corpus_conversation import folder as conversation_folder
 from dim import FACE_INDEX, LISTENER_OF, SPEAKER_OF, Dim, DimConfig, blend
-from dim_loss import Usage, decoded, network_loss, vq_loss, with_own_past
+from dim_loss import Usage, decoded, network_loss, roughness, strayed, stuck, vq_loss, with_own_past
 from dim_stream import DimStream, Turn, VqStream, gumbels, scores
-from dim_windows import Batch
+from dim_windows import Batch, Corpus
+from evaluate_dim import Heard
 from export_dim import export, load_dim, random_dim
 from layers import Layer, block_bias, causal_bias, ring_bias, write_ring
+from train_dim import carry_codes, fold_tokens, token_map
 
 VQ = {"d": 24, "heads": 4, "ff": 32, "window": 6, "encoder_layers": 1, "decoder_layers": 2}
 SMALL = DimConfig(d=32, heads=4, ff=64, window=8, vq=VQ, codes=16, code_dim=8, token=12, top_k=5)
@@ -135,6 +139,9 @@ STAGE = {
     "square": 0.2,
     "codebook": 1.0,
     "commit": 0.25,
+    "stray": 0.1,
+    "still": 0.01,
+    "rough": 0.5,
 }
 WEIGHTS = {"face": 1.0, "lids": 2.0, "head": 3.0}
 CONFIG = {"other_role": 0.1, "channel_weights": {"listener": WEIGHTS, "speaker": WEIGHTS}}
@@ -191,3 +198,106 @@ def test_export_round_trip(tmp_path):
     assert back.config == model.config
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, back.state_dict()[name]), name
+
+
+def test_roughness_spares_nods_and_finds_jitter():
+    t = torch.arange(60) / 30
+    nod = torch.zeros(1, 60, 24)
+    nod[..., 21] = 2 * torch.sin(2 * torch.pi * 2.5 * t)
+    noisy = nod + 0.2 * torch.randn(nod.shape, generator=torch.Generator().manual_seed(0))
+    weight, channels, still = torch.ones(1, 60), torch.ones(24), torch.zeros_like(nod)
+    assert roughness(nod, nod, weight, channels) == 0
+    assert roughness(noisy, still, weight, channels) > 10 * roughness(nod, still, weight, channels)
+
+
+def test_strayed_codes_are_near_ones():
+    vq = small_dim().listener_vq
+    latent = torch.randn(3, 10, 16)
+    codes = vq.quantize(latent)
+    assert torch.equal(strayed(vq, latent, codes, 0.0), codes)
+    rank = vq.quantize.distances(latent).argsort(-1).argsort(-1)
+    taken = strayed(vq, latent, codes, 1.0)
+    assert rank.gather(-1, taken[..., None]).max() < 6 and not torch.equal(taken, codes)
+
+
+@pytest.fixture
+def small_corpus(tmp_path, monkeypatch):
+    """Two streams of which one person nods at 5 s, with tokens that are a linear map of others."""
+    monkeypatch.setenv("DUOLOGUE_CACHE", str(tmp_path))
+    monkeypatch.delenv("DUOLOGUE_CORPUS", raising=False)
+    random, root, frames = np.random.default_rng(0), conversation_folder(), 300
+    for name in ("old", "new"):
+        (root / name).mkdir()
+    turned, offset = random.standard_normal((256, 256)) / 16, random.standard_normal(256)
+    for i in range(2):
+        events = {name: np.zeros((0, 4)) for name in ("shakes", "smiles", "laughs")}
+        face, head = random.random((2, frames, 51)), 0.1 * random.standard_normal((2, frames, 3))
+        phone = np.zeros((2, frames), np.uint8)
+        phone[1, 100:] = 1
+        nods = np.array([[0, 5.0, 8, 2]])
+        np.savez(root / f"train-{i:04d}.npz", face=face, head=head, phone=phone, nods=nods, **events)
+        token = random.standard_normal((2, frames, 256))
+        np.save(root / "new" / f"train-{i:04d}.npy", token)
+        np.save(root / "old" / f"train-{i:04d}.npy", token @ turned + offset)
+    return root
+
+
+def test_corpus_draws_windows_of_roles_and_events(small_corpus):
+    corpus, model = Corpus("train", "", 0), Dim().eval()
+    assert corpus.token.shape[-1] == 0 and corpus.turn[0, 1, 150] == 1 and corpus.turn[0, 0].max() == 0
+    hits = [corpus.place(60, 1.0) for _ in range(40)]
+    assert all(start <= 150 < start + 60 for _, person, start in hits if person == 0 and start)
+    z, first, turn = corpus.role_windows(model, "speaker", 6, 40, 0.0)
+    assert z.shape == (6, 40, 24) and first.shape == (6, 1, 24) and turn.mean() > 0.4
+    assert not first.isnan().any()
+
+
+def test_folded_tokens_give_the_same(small_corpus, monkeypatch):
+    monkeypatch.setattr(Corpus, "_voicing", lambda self, encoder: np.zeros(self.token.shape[:3], np.float32))
+    corpus, model = Corpus("train", "new", 0), Dim()
+    old, new = (torch.from_numpy(np.load(small_corpus / name / "train-0001.npy")).float() for name in ("old", "new"))
+    motion = torch.randn(2, 300, 24)
+    before = model.encoder_s.project_in(torch.cat([motion, old], -1))
+    fold_tokens(model.state_dict(), *token_map(corpus, "old", ridge=1e-6))
+    assert (model.encoder_s.project_in(torch.cat([motion, new], -1)) - before).abs().max() < 1e-2
+
+
+def test_wrong_partners_change_the_partner_alone():
+    random = np.random.default_rng(0)
+    given = Heard(random.random((3, 2, 200, 8)), random.random((3, 2, 200)), random.random((3, 2, 200, 51)))
+    given.voicing[2, 1, 50:120] = 0
+    for kind in ("another", "late", "early", "silence"):
+        wrong = given.with_partners(kind)
+        for s in range(3):
+            assert np.array_equal(wrong.token[s, s % 2], given.token[s, s % 2])
+            assert not np.array_equal(wrong.token[s, 1 - s % 2], given.token[s, 1 - s % 2])
+    assert np.array_equal(given.with_partners("late").face[0, 1, 60:], given.face[0, 1, :-60])
+    assert given.with_partners("silence").voicing[0, 1].max() == 0
+
+
+def test_codes_carry_their_embeddings(small_corpus):
+    corpus, before = Corpus("train", "", 0), Dim().eval()
+    model = Dim().eval()
+    model.load_state_dict(before.state_dict())
+    # The same codebooks in another order: every code must take its embedding along.
+    order = torch.randperm(256, generator=torch.Generator().manual_seed(0))
+    table = model.listener_vq.quantize.embedding.data
+    table[:256] = table[:256][order]
+    corpus.label(model)
+    carry_codes(model, before, corpus)
+    used = np.unique(corpus.codes[:, list(LISTENER_OF), :, 0][corpus.turn < 0.01])
+    known = before.decoder_joint.token_emb.weight[order[used]]
+    far = (model.decoder_joint.token_emb.weight[used] - known).norm(dim=1) / known.norm(dim=1)
+    assert far.median() < 0.1
+
+
+def test_codes_stay_behind_only_out_of_role():
+    codes = torch.arange(40)[None, None, :, None].expand(2, 4, 40, 2)
+    turn = torch.zeros(2, 2, 40)
+    turn[:, 0, 20:] = 1
+    held = stuck(codes, turn, 1.0, torch.Generator().manual_seed(0))
+    # Person 0 listens, then speaks: the speaker's codes are late first, the listener's later.
+    assert torch.equal(held[:, SPEAKER_OF[0], 20:], codes[:, SPEAKER_OF[0], 20:])
+    assert torch.equal(held[:, LISTENER_OF[0], :20], codes[:, LISTENER_OF[0], :20])
+    assert (held[:, SPEAKER_OF[1], 39] < 39).all() and (held[:, LISTENER_OF[0], 39] < 39).all()
+    assert torch.equal(stuck(codes, turn, 0.0, torch.Generator()), codes)

@@ -64,7 +64,8 @@ def test_schedule():
 
 
 def test_overfits_one_batch():
-    from train_face import face_loss, noised_copies
+    from face_loss import face_loss
+    from train_face import noised_copies
 
     model, frames = small_face().train(), 24
     generator = torch.Generator().manual_seed(1)

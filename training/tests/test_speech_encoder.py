@@ -6,11 +6,12 @@ import torch
 
 import corpus_speech
 from checkpoint import load_safetensors
-from corpus_speech import espeak_segments, kathleen, plain_text, shared_data
+from corpus_speech import kathleen, plain_text, shared_data
 from evaluate_encoder import evaluate
 from export import export, golden_sound
 from phones import PHONE_ID
 from speech_encoder import EncoderConfig, SpeechEncoder, load_encoder
+from synthesis import espeak_segments
 from train_encoder import losses, read_config, train
 
 SMALL = {"d": 32, "heads": 4, "ff": 64, "layers": 2, "window": 8, "lookahead": 2, "dropout": 0.0}
@@ -91,7 +92,8 @@ def test_training_runs_and_resumes(tmp_path, monkeypatch):
         corpus_speech.save_utterances(tmp_path / "speech" / f"{part}.npz", utterances)
     base = corpus_speech.REPOSITORY / "training/configs/speech_encoder.json"
     config = read_config(base, ["seconds=2", "batch=2", "workers=0", "evaluate_every=2", "steps=2"])
-    config |= {"model": SMALL, "parts": {"kathleen.train": 1}}
+    finish = {"steps": 1, "worse": 0.2, "parts": {"kathleen.train": 1}}
+    config |= {"model": SMALL, "parts": {"kathleen.train": 1}, "finish": finish}
     train(config, tmp_path / "run")
     log = train(config | {"steps": 4}, tmp_path / "run")
     assert [entry["step"] for entry in log] == [2, 4] and (tmp_path / "run/curves.png").exists()

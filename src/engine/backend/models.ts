@@ -26,18 +26,26 @@ export type DimModel = {
   readonly restCodes: Vector;
 };
 
-/** A body network's file, read once; all vectors are [F]. */
+/** A body network's file, read once. */
 export type BodyModel = {
   readonly config: BodyConfig;
   readonly weights: Checkpoint;
   readonly file: ArrayBuffer;
-  /** Per-feature normalisation: z = (feature − mean) / std. */
+  /** [L] how the last frame is told, z = (feature − mean) / std: own features, for the upper body then the lower's. */
   readonly mean: Vector;
   readonly std: Vector;
-  /** Bounds of x0 and the standing rest pose, normalised. */
+  /** [L] size of a step from frame to frame. */
+  readonly stepStd: Vector;
+  /** [L] the standing rest pose, normalised. */
+  readonly rest: Vector;
+  /** [F] bounds of x0, and of frames in physical units. */
   readonly low: Vector;
   readonly high: Vector;
-  readonly rest: Vector;
+  readonly frameLow: Vector;
+  readonly frameHigh: Vector;
+  /** [F, 8] what a step says of the eight frames to come, and [F, 8, 8] frames beyond that by coefficients. */
+  readonly coast: Vector;
+  readonly basis: Vector;
 };
 
 /** The weight files of a conversation, read once and shared by whichever backend runs. */
@@ -116,15 +124,22 @@ function dimModel(file: ArrayBuffer): DimModel {
 function bodyModel(file: ArrayBuffer, network: 'body-lower' | 'body-upper'): BodyModel {
   const weights = new Checkpoint(file, `${network}.safetensors`, network);
   const config = bodyConfig(weights);
-  const vector = (name: string) => weights.f32(name, [config.features]);
+  const { features, block, last } = config;
+  const told = (name: string) => weights.f32(name, [last]);
+  const vector = (name: string) => weights.f32(name, [features]);
   return {
     config,
     weights,
     file,
-    mean: vector('mean'),
-    std: vector('std'),
+    mean: told('mean'),
+    std: told('std'),
+    stepStd: told('step_std'),
+    rest: told('rest'),
     low: vector('low'),
     high: vector('high'),
-    rest: vector('rest'),
+    frameLow: vector('frame_low'),
+    frameHigh: vector('frame_high'),
+    coast: weights.f32('coast', [features * block]),
+    basis: weights.f32('basis', [features * block * block]),
   };
 }

@@ -4,6 +4,7 @@ import type { SamplerOptions } from '../model/sampler.ts';
 import { type DdimStep, ddimSteps } from '../model/schedule.ts';
 import { PERSONS } from '../motion.ts';
 import type { BodyNetwork, Conditions } from './backend.ts';
+import { BlockFrames } from './frames.ts';
 import type { BodyModel, Models } from './models.ts';
 import { Carried } from './wasm.carried.ts';
 import { type BlockInputs, ConditionInputs } from './wasm.conditions.ts';
@@ -11,7 +12,7 @@ import { BlockSampler, branchesOf } from './wasm.sampler.ts';
 import { dataOf, type Feeds, floats, indices, openSession, type Session } from './wasm.session.ts';
 import type { LiveState } from './wasm.state.ts';
 
-/** Sees the sampler at work: step i, its clamped x0 and the x that goes on, both [8, 2F], normalised. */
+/** Sees the sampler at work: step i, its clamped x0 and the x that goes on, both [8, 2F]. */
 export type OnBodyStep = (step: number, x0: Float32Array, x: Float32Array) => void;
 
 type Sessions = { readonly denoise: Session; readonly cond: Session; readonly prefix: Session };
@@ -23,6 +24,8 @@ type Sessions = { readonly denoise: Session; readonly cond: Session; readonly pr
 export class WasmBody {
   /** The ring, the block under way and its conditions, by the names of a saved state. */
   readonly state: LiveState;
+  /** What makes frames of blocks. */
+  readonly frames: BlockFrames;
   readonly #sessions: Sessions;
   readonly #model: BodyModel;
   readonly #steps: readonly DdimStep[];
@@ -32,7 +35,6 @@ export class WasmBody {
   readonly #cond: Float32Array;
   readonly #condition: ConditionInputs;
   readonly #inputs: Feeds;
-  readonly #frames: Float32Array;
   #relationship: number | undefined;
   /** What each diffusion step is fed, then the context pass: they differ in the prefix tokens' keys and values. */
   #feeds: readonly Feeds[] = [];
@@ -75,7 +77,7 @@ export class WasmBody {
     });
     this.#cond = new Float32Array(rows * PERSONS * C);
     this.#condition = new ConditionInputs(model, models.encoder.C, rows, lower !== undefined);
-    this.#frames = new Float32Array(PERSONS * block * features);
+    this.frames = new BlockFrames(model, lower?.frames);
     this.#inputs = {
       ...this.#carried.feeds,
       x: floats(this.#sampler.x, rows, tokens, patch * features),
@@ -86,6 +88,7 @@ export class WasmBody {
       ...this.#carried.state,
       [`${name}.x`]: this.#sampler.x,
       [`${name}.cond`]: this.#cond,
+      [`${name}.last`]: this.frames.last,
     };
   }
 
@@ -139,7 +142,7 @@ export class WasmBody {
 
   /** Starts the next block: its conditions and its first noise. */
   async begin(inputs: BlockInputs) {
-    this.#condition.fill(inputs);
+    this.#condition.fill({ ...inputs, last: this.frames.last });
     await this.#takeConditions();
     this.#sampler.begin(this.blocks);
   }
@@ -158,17 +161,17 @@ export class WasmBody {
     }
     if (to < this.#steps.length) return undefined;
     await this.#remember();
-    return this.#show();
+    const { x0, x } = this.#sampler;
+    return this.frames.take(x.subarray(0, x0.length));
   }
 
   /** Begins with the rest pose as block 0, before anything was said; the lower network goes first. */
   async reset(placement: Float32Array) {
-    const { config, rest } = this.#model;
     this.#carried.reset();
-    this.#condition.fillSilence(placement);
+    this.frames.reset();
+    this.#condition.fillSilence({ placement, last: this.frames.last });
     await this.#takeConditions();
-    const { x } = this.#sampler;
-    for (let at = 0; at < x.length; at++) x[at] = rest[at % config.features];
+    this.#sampler.x.fill(0); // nobody moves
     await this.#remember();
   }
 
@@ -193,21 +196,6 @@ export class WasmBody {
     this.#carried.take(
       await this.#sessions.denoise.run(this.#feeds[this.#steps.length], this.#carried.outputs),
     );
-  }
-
-  /** Frames of each person from tokens: token 2s + p holds frames 2s and 2s + 1 of person p. */
-  #show() {
-    const { config, mean, std } = this.#model;
-    const { features, block, patch } = config;
-    const { x } = this.#sampler;
-    for (let p = 0; p < PERSONS; p++)
-      for (let k = 0; k < block; k++)
-        for (let f = 0; f < features; f++) {
-          const token = Math.floor(k / patch) * PERSONS + p;
-          const z = x[(token * patch + (k % patch)) * features + f];
-          this.#frames[(p * block + k) * features + f] = z * std[f] + mean[f];
-        }
-    return this.#frames;
   }
 }
 

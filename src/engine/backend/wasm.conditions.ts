@@ -13,6 +13,9 @@ export type BlockInputs = {
   readonly head: Float32Array;
 };
 
+/** The same and what is told of the frame before the block, [2, 2L]. */
+type Told = BlockInputs & { readonly last: Float32Array };
+
 /** The inputs of a `-cond` graph: the guidance's other branch has the same as the first, without speech and words. */
 export class ConditionInputs {
   readonly feeds: Feeds;
@@ -21,13 +24,14 @@ export class ConditionInputs {
   readonly #text: Float32Array;
   readonly #placement: Float32Array;
   readonly #head: Float32Array;
+  readonly #last: Float32Array;
   readonly #action: BigInt64Array;
   readonly #emotion: BigInt64Array;
   #words: Float32Array | undefined;
 
   /** `token` are the channels of a speech token; only the upper network has heads. */
   constructor({ config }: BodyModel, token: number, branches: number, heads: boolean) {
-    const { audioWindow, text } = config;
+    const { audioWindow, text, last } = config;
     const array = (...shape: number[]) => new Float32Array(shape.reduce((a, b) => a * b, branches * PERSONS));
     const action = zeroIndices(branches, PERSONS);
     const emotion = zeroIndices(branches, PERSONS);
@@ -36,11 +40,13 @@ export class ConditionInputs {
     this.#text = array(text);
     this.#placement = array(6);
     this.#head = array(12);
+    this.#last = array(2 * last);
     this.#action = action.data as BigInt64Array;
     this.#emotion = emotion.data as BigInt64Array;
     this.feeds = {
       tokens: floats(this.#tokens, branches, PERSONS, audioWindow, token),
       placement: floats(this.#placement, branches, PERSONS, 6),
+      last: floats(this.#last, branches, PERSONS, 2 * last),
       text: floats(this.#text, branches, PERSONS, text),
       action,
       emotion,
@@ -58,22 +64,24 @@ export class ConditionInputs {
   }
 
   /** Fills in a block's own. */
-  fill({ tokens, placement, head }: BlockInputs) {
+  fill({ tokens, placement, head, last }: Told) {
     this.#tokens.set(tokens);
     this.#text.fill(0);
     if (this.#words) this.#text.set(this.#words);
     for (let branch = 0; branch < this.#branches; branch++) {
       this.#placement.set(placement, branch * placement.length);
       this.#head.set(head, branch * head.length);
+      this.#last.set(last, branch * last.length);
     }
   }
 
   /** Fills in what stands before a conversation: no speech, no words, heads at rest. */
-  fillSilence(placement: Float32Array) {
+  fillSilence({ placement, last }: Pick<Told, 'placement' | 'last'>) {
     const { length } = this.#tokens;
     this.fill({
       tokens: new Float32Array(length / this.#branches),
       placement,
+      last,
       head: new Float32Array(this.#head.length / this.#branches),
     });
     this.#text.fill(0);

@@ -2,6 +2,7 @@ import { EngineError } from '../../errors.ts';
 import type { SamplerOptions } from '../model/sampler.ts';
 import { PERSONS } from '../motion.ts';
 import type { BackendState } from './backend.ts';
+import { BlockFrames } from './frames.ts';
 import type { Models } from './models.ts';
 import { branchesOf } from './wasm.sampler.ts';
 
@@ -73,6 +74,7 @@ export function freshState({ encoder, face, dim, body }: Models, { guidance }: S
     rings(`body-${network}.`, config.layers, rows, config.window, 2 * config.C);
     zeros(`body-${network}.x`, rows, (PERSONS * config.block) / config.patch, config.patch * config.features);
     zeros(`body-${network}.cond`, rows, PERSONS, config.C);
+    out[`body-${network}.last`] = new BlockFrames(body[network]).last;
   }
   return out;
 }

@@ -106,7 +106,7 @@ export function networks(device: GPUDevice, arena: Arena, models: Models, sample
     ...faces.rings,
     ...behaviour.state,
     inputs.tokens,
-    ...[lower, upper].flatMap(({ rings, x, cond }) => [...rings, x, cond]),
+    ...[lower, upper].flatMap(({ rings, x, cond, last }) => [...rings, x, cond, last]),
   ];
   return {
     encoder,

@@ -17,6 +17,7 @@ import type {
   Tick,
   TickWork,
 } from './backend.ts';
+import { BlockFrames } from './frames.ts';
 import { FACE_TO_FACE, type Models } from './models.ts';
 import { MotionEncoder, repeated } from './webgpu.codes.ts';
 import { type Networks, networks } from './webgpu.networks.ts';
@@ -42,7 +43,7 @@ export class WebgpuBackend implements Backend {
   readonly #clock: Uint32Array;
   readonly #weights: Float32Array;
   readonly #behaviour: Float32Array;
-  readonly #frames: Readonly<Record<BodyNetwork, Float32Array>>;
+  readonly #frames: Readonly<Record<BodyNetwork, BlockFrames>>;
   readonly #text: Float32Array;
   readonly #stale = { face: true, lower: true, upper: true };
   readonly #counters = { ticks: 0, frames: 0, lower: 0, upper: 0 };
@@ -60,9 +61,8 @@ export class WebgpuBackend implements Backend {
     this.#clock = Uint32Array.of(0, ...seedWords(options.sampler.seed), 0);
     this.#weights = new Float32Array(PERSONS * models.face.channels);
     this.#behaviour = new Float32Array(PERSONS * models.dim.config.channels.length);
-    const frames = ({ config }: Models['body']['lower']) =>
-      new Float32Array(PERSONS * config.block * config.features);
-    this.#frames = { lower: frames(models.body.lower), upper: frames(models.body.upper) };
+    const lower = new BlockFrames(models.body.lower);
+    this.#frames = { lower, upper: new BlockFrames(models.body.upper, lower) };
     this.#text = new Float32Array(PERSONS * models.body.lower.config.text);
   }
 
@@ -180,6 +180,7 @@ export class WebgpuBackend implements Backend {
         );
     }
     for (const [name, tensor] of state) this.#upload(tensor, tensors[name]);
+    for (const network of BODIES) this.#frames[network].last.set(tensors[body[network].last.name]);
     Object.assign(this.#counters, counters);
     this.#turn = new Float32Array(PERSONS);
     turnsOf(tensors['dim.activity'], this.#turn);
@@ -196,13 +197,14 @@ export class WebgpuBackend implements Backend {
   async reset(placement: Float32Array = FACE_TO_FACE) {
     const { encoder, dim, inputs, state, body } = this.networks;
     const { dim: model, melSilence } = this.#models;
+    for (const network of BODIES) this.#frames[network].reset();
     Object.assign(this.#counters, { ticks: 0, frames: 0, lower: 0, upper: 0 });
     this.#turn = new Float32Array(PERSONS);
     const start = new Map<Tensor, ArrayLike<number>>([
       [encoder.melTail, [melSilence]],
       [dim.motion, model.restMotion],
       [dim.codes, model.restCodes],
-      ...BODIES.map((network) => [body[network].x, this.#models.body[network].rest] as const),
+      ...BODIES.map((network) => [body[network].last, this.#frames[network].last] as const),
     ]);
     for (const tensor of state.values())
       this.#upload(tensor, repeated(start.get(tensor) ?? [0], tensor.byteLength / 4));
@@ -313,18 +315,10 @@ export class WebgpuBackend implements Backend {
     return this.#weights;
   }
 
-  /** Frames of each person in physical units from tokens: token 2s + p holds frames 2s and 2s + 1 of person p. */
+  /** Frames of each person in physical units; the blocks to come are told of the last one. */
   #showBody(x: Float32Array, network: BodyNetwork) {
-    const { config, mean, std } = this.#models.body[network];
-    const { features: F, block, patch } = config;
-    const frames = this.#frames[network];
-    for (let at = 0; at < x.length; at++) {
-      const f = at % F;
-      const row = Math.floor(at / F); // (slot, person, frame of the slot)
-      const p = Math.floor(row / patch) % PERSONS;
-      const k = Math.floor(row / (patch * PERSONS)) * patch + (row % patch);
-      frames[(p * block + k) * F + f] = x[at] * std[f] + mean[f];
-    }
+    const frames = this.#frames[network].take(x);
+    for (const name of BODIES) this.#upload(this.networks.body[name].last, this.#frames[name].last);
     return frames;
   }
 }

@@ -41,6 +41,8 @@ export type BodyState = {
 
 /** Without its block a root comes to a stop with this time constant. */
 const STOP_S = 0.15;
+/** Hips below the first height (m) sit and stay where they are; above the second they go where they will. */
+const SEATED_M = [0.55, 0.72] as const;
 /** A gap of more frames than this is jumped over. */
 const LONGEST_GAP = 64;
 const HEIGHT_M = [0.2, 1.3] as const;
@@ -58,6 +60,13 @@ const LOWER_JUMPS = Float64Array.from({ length: LOWER_FEATURES }, (_, f) => {
   return f < 3 || f >= LOWER_FEATURES - 2 ? Number.POSITIVE_INFINITY : 0.36;
 });
 const UPPER_JUMPS = new Float64Array(UPPER_FEATURES).fill(0.36);
+
+/** How much of its moves a root whose hips are at that height makes: none who sits glides along the floor. */
+function freedom(heightM: number): number {
+  const [seated, up] = SEATED_M;
+  const t = Math.min(1, Math.max(0, (heightM - seated) / (up - seated)));
+  return t * t * (3 - 2 * t);
+}
 
 type Person = {
   readonly lower: Source;
@@ -137,7 +146,9 @@ export class BodyMotion {
       const { values } = this.#lower;
       for (let k = this.#next; k < end; k++) {
         const at = this.#lower.find(p, k);
-        if (at >= 0) stepRoot(root, values[at], values[at + 1], values[at + 2]);
+        if (at < 0) continue;
+        const free = freedom(values[at + 3]);
+        stepRoot(root, values[at] * free, values[at + 1] * free, values[at + 2] * free);
       }
     }
     placementInto(target, this.#ahead[0], this.#ahead[1]);
@@ -247,8 +258,8 @@ export class BodyMotion {
     }
     calm.apply(moving, 0);
     steady.apply(moving, UPPER_FEATURES);
-    const stop = Math.exp(-lower.age / (STOP_S * FRAME_RATE_HZ));
     const { values } = lower;
+    const stop = Math.exp(-lower.age / (STOP_S * FRAME_RATE_HZ)) * freedom(values[3]);
     stepRoot(this.#roots[p], values[0] * stop, values[1] * stop, values[2] * stop);
     this.#speeds[p] = Math.hypot(values[0], values[1]) * stop;
     return both;

@@ -24,7 +24,7 @@ export type BodyInputs = {
   readonly text: Tensor;
 };
 
-/** A body network: a {@link Denoiser} whose block is 8 frames of both persons, x [R, 8, 2F] of frames 2s ‖ 2s + 1. */
+/** A body network: a {@link Denoiser} of 8 frames of both persons, x [R, 8, 2F] of their coefficients 2s ‖ 2s + 1. */
 export type Body = Denoiser & {
   /** Conditions of a block from the inputs into `cond`; run it when a block begins. */
   readonly listen: Plan;
@@ -32,6 +32,8 @@ export type Body = Denoiser & {
   readonly settle: Plan;
   /** State: [R, 2, C] what the block under way is told. */
   readonly cond: Tensor;
+  /** State and input: [2, 1, 2L] the last frame before the block and the step to it, normalised. */
+  readonly last: Tensor;
 };
 
 /** Makes the inputs that the lower and the upper network share; `label` names their tensors. */
@@ -51,7 +53,7 @@ export type BodyParts = {
   readonly label: 'body-lower' | 'body-upper';
   readonly config: BodyConfig;
   readonly sampling: Sampling;
-  /** Bounds of x0 [F], normalised. */
+  /** Bounds of x0 [F]. */
   readonly low: Float32Array<ArrayBuffer>;
   readonly high: Float32Array<ArrayBuffer>;
   readonly inputs: BodyInputs;
@@ -71,6 +73,7 @@ export function body(device: GPUDevice, arena: Arena, w: Weights, parts: BodyPar
   const tensor = (name: string, ...shape: number[]) => arena.tensor(`${label}.${name}`, shape);
   const cond = tensor('cond', R, PERSONS, C);
   const base = tensor('base', R, T, C);
+  const last = tensor('last', PERSONS, 1, 2 * config.last);
   const tokenWidth = inputs.tokens.shape[2];
   const silence = R > 1 ? tensor('silence', PERSONS, N, tokenWidth) : inputs.tokens;
 
@@ -86,6 +89,7 @@ export function body(device: GPUDevice, arena: Arena, w: Weights, parts: BodyPar
     listen.add(pair, { x: near, out: heard });
     addLinear(listen, w, 'audio_proj', { x: view(heard, [PERSONS, 1, N * 2 * D]), out });
     listen.add(linearAdd, { x: inputs.placement, ...weightsAt(w, 'placement'), out });
+    listen.add(linearAdd, { x: last, ...weightsAt(w, 'last_proj'), out });
     listen.add(recall, { ids: person, table: w('person.weight'), out });
     listen.add(recall, { ids: inputs.action, table: w('action.weight'), out });
     listen.add(recall, { ids: inputs.emotion, table: w('emotion.weight'), out });
@@ -120,5 +124,5 @@ export function body(device: GPUDevice, arena: Arena, w: Weights, parts: BodyPar
       plan.add(add, { x: base, out: h });
     },
   });
-  return { ...network, listen, settle, cond };
+  return { ...network, listen, settle, cond, last };
 }

@@ -59,7 +59,9 @@ export type DimConfig = LayerConfig & {
 /** Sizes of one body network (InterAct 4.2); `features` are of one frame of one person. */
 export type BodyConfig = DenoiserConfig & {
   readonly features: number;
-  /** Frames of a block, and of a token. */
+  /** Features of the last frame that a block is told: its own, for the upper body also the lower's. */
+  readonly last: number;
+  /** Frames of a block, and coefficients of a feature in a token. */
   readonly block: number;
   readonly patch: number;
   /** Speech tokens of each person that a block hears, and channels each is narrowed to. */
@@ -148,6 +150,7 @@ export function dimConfig(file: Checkpoint): DimConfig {
 export const bodyConfig = (file: Checkpoint): BodyConfig => ({
   ...denoiserConfig(file),
   features: (file.config.features as readonly string[]).length,
+  last: (file.config.features as readonly string[]).length + file.number('lower') / file.number('patch'),
   block: file.number('block'),
   patch: file.number('patch'),
   audioWindow: file.number('audio_window'),
