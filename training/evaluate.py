@@ -1,15 +1,15 @@
-"""What the shipped engine emits, measured on held-out recordings: the command line's motion, not the twins'.
+"""What the shipped engine emits, measured on held-out recordings and talk, beside baselines.
 
-    python evaluate.py                                  # every held-out utterance (npm run eval)
-    python evaluate.py --json FILE --limit 20 --backend wasm
+    python evaluate.py                                       # everything (npm run eval)
+    python evaluate.py --section lips body --limit 6 --json FILE --report DIR
 
-Person A says one utterance, person B is silent. `kathleen` is that talker's test split without the sentences that
-occur in train; `unseen` are sentences of the dc-tts talker that were held out of train (other sentences of his are in).
+Every section runs the command line's own generator, not the twins. Exits with 1 where a stated goal is missed, where a
+section failed, or where what it needs is absent.
 """
 
 import argparse
+import importlib
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,139 +17,111 @@ from pathlib import Path
 
 import numpy as np
 
-from corpus_speech import REPOSITORY, Utterance, dc_tts, kathleen, shared_data
-from face_metrics import lagged_correlation, lip_closure, lip_distance, load_ict
-from lips import levels_db
-from phones import PHONES, SILENCE, VISEME_OF_PHONE, VISEMES, frame_phones
+from evaluation.goals import Goal, goals_table, verdicts
+from evaluation.setting import Job, Missing, Setting, configuration, data_folder, emitted, sound_file
 
-THRESHOLDS = {"viseme_accuracy": (0.75, 1), "pbm_closed": (0.90, 1), "false_closures": (0.05, -1)}
-"""Limits of the lips of Kathleen: at least (1) or at most (-1)."""
+SECTIONS = ("lips", "listener", "body", "sweeps")
 
 
-def emitted(utterances: list[Utterance], folder: str, options: list[str], work: Path) -> tuple[list[dict], float]:
-    """Run the command line on all utterances, models loaded once: their motion.json, and wall time over sound."""
-    lines, outs = [], []
-    for utterance in utterances:
-        sound = shared_data() / folder / "flac" / f"{utterance.id}.flac"
-        outs.append(work / folder / utterance.id)
-        lines.append(f"{sound}\t-\t{outs[-1]}\n")
-    listing = work / f"{folder}.tsv"
-    listing.write_text("".join(lines))
-    command = ["node", "tools/run.mjs", "src/cli/motion.ts", "--list", str(listing), *options]
-    begin = time.perf_counter()
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
-    wall_s = time.perf_counter() - begin
-    if done.returncode:
-        sys.exit(f"The command line failed: {done.stderr.strip()}")
-    sound_s = sum(len(utterance.samples) for utterance in utterances) / 16000
-    return [json.loads((out / "motion.json").read_text()) for out in outs], wall_s / sound_s
+def load_section(name: str):
+    """The section's module; raises `Missing` with what cannot be imported."""
+    try:
+        return importlib.import_module(f"evaluation.{name}")
+    except ImportError as error:
+        raise Missing(f"training/evaluation/{name}.py cannot be imported: {error}") from error
 
 
-def measures(utterances: list[Utterance], motions: list[dict]) -> dict:
-    """Visemes, lip closure and jaw of person A over all utterances."""
-    ict = load_ict(shared_data() / "face-ict" / "ict_arkit.npz")
-    right, speech, runs, jaws = 0, 0, [], []
-    for utterance, motion in zip(utterances, motions, strict=True):
-        person, frames = motion["persons"][0], motion["frames"]
-        assert motion["visemes"] == VISEMES and motion["source"]["phones"] == PHONES
-        truth = frame_phones([(int(p), s, d) for p, s, d in utterance.segments], frames)
-        spoken = truth != SILENCE
-        right += int((np.array(person["viseme"]) == VISEME_OF_PHONE[truth])[spoken].sum())
-        speech += int(spoken.sum())
-        face = np.array(person["face"])
-        runs.append((face, [(PHONES[int(p)], float(s), float(d)) for p, s, d in utterance.segments]))
-        level = np.maximum(levels_db(utterance.samples / 32768, frames), -70)
-        jaws.append(lagged_correlation(level, face[:, motion["channels"].index("jawOpen")]))
-    closure = lip_closure(runs, ict)
-    return {
-        "utterances": len(utterances),
-        "speech_frames": speech,
-        "viseme_accuracy": right / max(speech, 1),
-        "bilabials": closure["bilabials"],
-        "pbm_closed": closure["closed"],
-        "open_vowels": closure["open_vowels"],
-        "false_closures": closure["false_closures"],
-        "false_closures_inside": closure["false_closures_inside"],
-        "false_closures_apart": closure["false_closures_apart"],
-        "pbm_closed_by_distance": lip_closure(runs, ict, lip_distance)["closed"],
-        "jaw_loudness_r": float(np.mean([r for r, _ in jaws])),
-        "jaw_loudness_lag_ms": float(np.mean([lag for _, lag in jaws]) * 1000 / 30),
-    }
-
-
-def configuration(motion: dict) -> dict:
-    """The one configuration that all numbers belong to."""
-    source = motion["source"]
-    return {
-        "backend": source["backend"]["backend"],
-        "adapter": source["backend"]["adapter"],
-        "precision": source["precision"],
-        "lookahead_frames": source["lookahead"],
-        "lookahead_ms": source["lookahead"] * 1000 / motion["frameRateHz"],
-        **source["sampler"],
-        "models": source["models"],
-    }
-
-
-ROWS = {
-    "utterances": "utterances",
-    "speech_frames": "frames of speech",
-    "viseme_accuracy": "viseme frame accuracy, 15 classes",
-    "bilabials": "P, B, M",
-    "pbm_closed": "… closed",
-    "open_vowels": "open vowels",
-    "false_closures": "… falsely closed (± 1 frame)",
-    "false_closures_inside": "… falsely closed, own frames only",
-    "false_closures_apart": "… falsely closed, not beside P, B, M",
-    "pbm_closed_by_distance": "P, B, M closed by distance of the lips",
-    "jaw_loudness_r": "jawOpen against loudness, best r",
-    "jaw_loudness_lag_ms": "… at lag (jaw later: positive), ms",
-    "real_time_factor": "wall time over sound, loading included",
-}
-
-
-def table(lips: dict) -> str:
-    """The measures side by side, one column a talker."""
-    lines = [f"{'':40s}" + "".join(f"{name:>12s}" for name in lips)]
-    for key, label in ROWS.items():
-        cells = "".join(f"{part[key]:12d}" if isinstance(part[key], int) else f"{part[key]:12.3f}" for part in lips.values())
-        lines.append(f"{label:40s}{cells}")
-    return "\n".join(lines)
-
-
-def main() -> None:
-    """Command line of the evaluation; exits with 1 where a limit is missed or the recordings are absent."""
+def arguments_of(args: list[str] | None = None) -> argparse.Namespace:
+    """The parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, help="write the measures here")
-    parser.add_argument("--limit", type=int, help="only the first N utterances of each talker")
+    parser.add_argument("--json", type=Path, help="write all results here")
+    parser.add_argument("--section", nargs="+", choices=SECTIONS, default=SECTIONS, help="what to measure (all)")
+    parser.add_argument("--limit", type=int, help="only the first N recordings of every list")
     parser.add_argument("--backend", default="wasm", choices=("auto", "webgpu", "wasm"))
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--models", type=Path, help="folder of the model files")
-    arguments = parser.parse_args()
-    if shared_data() is None:
-        sys.exit("The recordings are absent: put them in ../shared/data beside the repository, or set DUOLOGUE_SHARED.")
-    options = ["--backend", arguments.backend, "--steps", str(arguments.steps), "--seed", str(arguments.seed)]
-    options += ["--models", str(arguments.models.resolve())] if arguments.models else []
-    parts = {"kathleen": ("speech-kathleen", kathleen()["test"]), "unseen": ("speech-dc-tts", dc_tts()["test"])}
-    lips, motions = {}, []
-    with tempfile.TemporaryDirectory() as work:
-        for name, (folder, utterances) in parts.items():
-            utterances = utterances[: arguments.limit]
-            motions, factor = emitted(utterances, folder, options, Path(work))
-            lips[name] = measures(utterances, motions) | {"real_time_factor": factor}
-    result = {"configuration": configuration(motions[0]), "lips": lips}
+    parser.add_argument("--report", type=Path, help="write an HTML report with pictures into this folder")
+    parser.add_argument("--processes", type=int, default=2, help="command lines side by side")
+    parser.add_argument("--minutes", type=float, default=10.0, help="free running of bodies (0: none)")
+    return parser.parse_args(args)
+
+
+def measure(arguments: argparse.Namespace, work: Path) -> tuple[dict, list[Goal], list[str]]:
+    """Run the sections, printing their tables: (results, goals, what went wrong)."""
+    setting = Setting(
+        work,
+        arguments.backend,
+        arguments.steps,
+        arguments.seed,
+        arguments.models,
+        arguments.limit,
+        arguments.report,
+        arguments.processes,
+        arguments.minutes,
+    )
+    breath = sound_file(np.zeros(3200, np.int16), setting)
+    result: dict = {"configuration": configuration(emitted([Job(breath)], setting)[0])}
     print(json.dumps(result["configuration"], indent=1))
-    print(table(lips))
+    goals: list[Goal] = []
+    wrong: list[str] = []
+    for name in SECTIONS:
+        if name not in arguments.section:
+            continue
+        begin = time.perf_counter()
+        try:
+            section = load_section(name)
+            result[name] = section.measure(setting)
+        except (Missing, RuntimeError, FileNotFoundError) as error:
+            wrong.append(f"{name}: {error}")
+            print(f"\n{name} was not measured: {error}\n")
+            continue
+        goals += getattr(section, "GOALS", [])
+        print(f"\n{section.table(result[name])}\n({name}: {time.perf_counter() - begin:.0f} s)\n", flush=True)
+    return result, goals, wrong
+
+
+def plain(value):
+    """The value with numpy's numbers and arrays as Python's, and None for what is no number."""
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def main() -> None:
+    """Command line of the evaluation."""
+    arguments = arguments_of()
+    try:
+        data_folder()
+    except Missing as error:
+        sys.exit(f"Nothing can be measured: {error}.")
+    if arguments.report:
+        arguments.report.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory() as work:
+            result, goals, wrong = measure(arguments, Path(work))
+    except RuntimeError as error:
+        sys.exit(f"Nothing can be measured: {error}")
+    result = plain(result)
+    result["goals"] = verdicts(goals, result)
+    print(goals_table(result["goals"]))
     if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
-    missed = [
-        f"{key} is {lips['kathleen'][key]:.3f}, the limit is {limit}"
-        for key, (limit, sign) in THRESHOLDS.items()
-        if sign * (lips["kathleen"][key] - limit) < 0
-    ]
-    if missed:
-        sys.exit("Kathleen: " + "; ".join(missed))
+        arguments.json.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
+    if arguments.report:
+        try:
+            load_section("report").write(result, arguments.report)
+        except Missing as error:
+            wrong.append(f"report: {error}")
+    missed = [one for one in result["goals"] if one["met"] is False]
+    if missed or wrong:
+        lines = [f"Missed: {one['name']}: {one['measured']:.3f}, goal {one['goal']}" for one in missed]
+        sys.exit("\n".join(["", *lines, *(f"Not measured: {one}" for one in wrong)]))
 
 
 if __name__ == "__main__":
