@@ -31,8 +31,8 @@ from corpus_conversation import folder
 from evaluation import figures
 from evaluation.body import Take, action_of, corpus_take, distribution
 from evaluation.talk import Scene, read_scene
+from learning import Average, learning_rate
 from train_body import passes
-from train_encoder import Average, learning_rate
 
 KINDS = ("hierarchical", "one network", "no diffusion")
 WIDTH, LAYERS = 64, 2

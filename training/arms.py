@@ -18,6 +18,10 @@ from locomotion import RATE_HZ, minimum_jerk, slow_noise
 from rests import ANCHOR, BODY, CHEST, CHEST_OVER_HIPS, FINGERS, LIFT, POLE, POSE, WRIST, Rest, draw_rest
 
 
+STAYS_UP_S, HALF_DOWN_S = 2.0, 5.0
+"""Before another stroke of the same turn within this, hands stay where they are, or come down half way."""
+
+
 class Arm:
     """One arm's course while it is written: moves of minimum jerk with holds between them."""
 
@@ -30,7 +34,7 @@ class Arm:
     def move(self, start: float, end: float, to: np.ndarray, arc: np.ndarray | None = None) -> None:
         """Go to a pose between two times (s), by a small arc."""
         n = len(self.course)
-        first, last = max(int(np.ceil(start * RATE_HZ)), 0), int(np.ceil(end * RATE_HZ))
+        first, last = (max(int(np.ceil(at * RATE_HZ)), 0) for at in (start, end))
         if first >= n:
             return
         s = minimum_jerk((np.arange(first, min(last, n)) / RATE_HZ - start) / (end - start))[:, None]
@@ -127,11 +131,11 @@ def _write_arm(
             leave = max(min(leave, late), arm.free + 0.03)
         gap = following - arm.free
         first_frame, last_frame = int(max(begin, 0) * RATE_HZ), int((leave + back) * RATE_HZ)
-        if following < turn_end and gap < 1.7:
+        if following < turn_end and gap < STAYS_UP_S:
             arm.resting[first_frame : int(following * RATE_HZ)] = 0
             continue
         arm.resting[first_frame:last_frame] = 0
-        if following < turn_end and gap < 3.6 and random.random() < 0.75:
+        if following < turn_end and gap < HALF_DOWN_S and random.random() < 0.9:
             half = draw_rest(random, leave, "half").arms[side]
             half[CHEST] = 0.35 * arm.to[CHEST] + 0.65 * half[CHEST]
             half[BODY] = half[CHEST] + CHEST_OVER_HIPS

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import zlib
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -304,28 +305,32 @@ def animate_stream(path: Path, kind: str | None = None, take: int = 0) -> Bodies
 ORDER = ("train", "val", "test")
 
 
-def build(anew: bool = False) -> None:
+def _build_one(path: Path) -> None:
+    arrays = animate_stream(path).arrays
+    partial = bodies_folder() / f"{path.stem}.part"
+    with open(partial, "wb") as file:
+        np.savez(file, **arrays)
+    partial.rename(bodies_folder() / path.name)
+
+
+def build(anew: bool = False, jobs: int = 1) -> None:
     """Write the bodies of all streams that have none yet (or of all), the training part first."""
     paths = [p for part in ORDER for p in sorted(folder().glob(f"{part}-[0-9][0-9][0-9][0-9].npz"))]
-    written = 0
-    for path in paths:
-        target = bodies_folder() / path.name
-        if target.exists() and not anew:
-            continue
-        arrays = animate_stream(path).arrays
-        partial = bodies_folder() / f"{path.stem}.part"
-        with open(partial, "wb") as file:
-            np.savez(file, **arrays)
-        partial.rename(target)
-        written += 1
-    print(f"{written} streams written to {bodies_folder()}")
+    paths = [path for path in paths if anew or not (bodies_folder() / path.name).exists()]
+    with ProcessPoolExecutor(jobs) as pool:
+        for done, _ in enumerate(pool.map(_build_one, paths, chunksize=4), 1):
+            if done % 200 == 0:
+                print(f"{done} of {len(paths)} streams", flush=True)
+    print(f"{len(paths)} streams written to {bodies_folder()}")
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--anew", action="store_true", help="also streams that have bodies already")
-    build(parser.parse_args().anew)
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    options = parser.parse_args()
+    build(options.anew, options.jobs)
 
 
 if __name__ == "__main__":

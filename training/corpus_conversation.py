@@ -39,6 +39,7 @@ from augment import SpeechWindows, coloured_noise, gain, room
 from corpus_speech import RATE_HZ, Utterance, cache_folder, load_utterances
 from head_motion import head_motion
 from interplay import VOICE, Acts, plan, talks
+from learning import mixed
 from lips import STYLES, Segment, jaw_gain, mouth_curves
 from mel import FRAME_RATE_HZ, tick_rows
 from phones import PHONE_ID, PHONES, frame_phones
@@ -338,7 +339,7 @@ def encode_stream(encoder: torch.nn.Module, mel: np.ndarray) -> np.ndarray:
     ticks = rows.shape[1]
     starts = list(range(PIECE, ticks, PIECE))
     out = []
-    with torch.autocast("cpu", torch.bfloat16):
+    with mixed("cpu"):
         out.append(encoder(rows[:, :PIECE])["token"])
         full = [s for s in starts if s + PIECE <= ticks]
         if full:

@@ -19,6 +19,7 @@ import torch
 
 from augment import AUGMENT, NOMINAL_RMS, SpeechWindows, gain, warped_filters
 from corpus_speech import RATE_HZ, Utterance, cache_folder, load_utterances, shared_data
+from learning import mixed
 from lips import CHANNEL, TRACKED_JAW, Segment, mouth_curves
 from mel import FRAME_RATE_HZ, tick_rows
 from phones import PHONES, frame_phones
@@ -136,7 +137,7 @@ def encode(encoder: torch.nn.Module, mel: np.ndarray, batch: int = 24) -> np.nda
     """Tokens f16 [N, n, 256] of mel [N, ticks, 2, 80], token of tick n laid on frame n - look-ahead."""
     out = []
     for first in range(0, len(mel), batch):
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed("cpu"):
             token = encoder(torch.from_numpy(mel[first : first + batch].astype(np.float32)))["token"]
         out.append(token[:, LOOKAHEAD:].to(torch.float16).numpy())
     return np.concatenate(out)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from dim import CHANNELS, LISTENER_OF, SPEAKER_OF, Dim, Vq, blend
 from dim_windows import Batch
+from learning import mixed
 
 ROLES = ("listener", "speaker")
 HEAD = slice(len(CHANNELS) - 3, len(CHANNELS))
@@ -162,7 +163,7 @@ def decoded(model: Dim, codes: Tensor) -> dict[str, Tensor]:
 @torch.no_grad()
 def with_own_past(model: Dim, batch: Batch, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """The frames before, with stretches replaced by what the network would have emitted there (scheduled sampling)."""
-    with torch.autocast(model.mean.device.type, torch.bfloat16):
+    with mixed(model.mean.device):
         logits = model(batch.before, batch.token, batch.codes_before)
         codes = draws(logits, model.config.temperature, model.config.top_k)
         both = decoded(model, codes)
@@ -211,7 +212,7 @@ def network_loss(
     hidden = masked(before, stage["mask"], generator)
     before = before + context_noise(before, stage["noise"], generator)
     before = before.masked_fill(hidden[..., None], 0)
-    with torch.autocast(device.type, torch.bfloat16):
+    with mixed(device):
         speaker, listener = model.encode(before, batch.token)
         logits = model.predict(model.join(speaker, listener), codes_before)
     loss, parts = code_loss(logits, batch.codes, batch.turn, other)
@@ -222,7 +223,7 @@ def network_loss(
     if stage.get("reconstruction"):
         # The VQ decoders keep what true codes mean and make smooth motion of draws; the draws learn nothing from it.
         drawn = draws(logits.detach(), model.config.temperature, model.config.top_k)
-        with torch.autocast(device.type, torch.bfloat16):
+        with mixed(device):
             both = decoded(model, torch.cat([batch.codes, drawn]))
         for role in ROLES:
             weight = role_weights(batch.turn, role, other)[..., 8:]

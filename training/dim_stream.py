@@ -16,7 +16,7 @@ from layers import block_bias, ring_bias
 from philox import philox4x32
 
 SAMPLING_STAGE = 0x10000
-ATTACK, RELEASE = 0.5, 0.08
+ATTACK, RELEASE, SILENT, SPAN = 0.35, 0.06, 0.25, 0.55
 
 
 def gumbels(seed: int, frame: int, config: DimConfig) -> np.ndarray:
@@ -53,7 +53,7 @@ class Turn:
         """The turn [persons] after one more frame of voicing probabilities [persons]."""
         v = np.asarray(voicing, float)
         self.activity += np.where(v > self.activity, ATTACK, RELEASE) * (v - self.activity)
-        s = np.clip((self.activity - 0.25) / 0.35, 0, 1)
+        s = np.clip((self.activity - SILENT) / SPAN, 0, 1)
         return (s * s * (3 - 2 * s)).astype(np.float32)
 
 

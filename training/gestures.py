@@ -27,6 +27,8 @@ FIGURES = {
     "beat s": ((0.3, 0.55), "0.3-0.6; McNeill 1992"),
     "right, both, left": ((0.5, 0.3, 0.2), "right-handers; McNeill 1992; a person's own shares in body_style"),
     "gives up the floor s": ((0.1, 0.6), "after the partner has taken the turn; chosen here"),
+    "first stroke of a turn s": (0.5, "not before; chosen here: who hears a turn begin can have hands up by then"),
+    "strokes apart s": (0.95, "at least, beats between them apart; chosen here"),
     "touch s": ((0.5, 2.6), "how long a hand stays at face, hair or sleeve; chosen here"),
 }
 """The figures of this file; textbook priors."""
@@ -242,11 +244,14 @@ def plan_strokes(
             continue
         seconds = sum(min(b, floor) - a for a, b in talk.phrases if a >= start - 0.05 and b <= end + 0.05 and a < floor)
         k = min(int(start * RATE_HZ), n - 1)
-        count = random.poisson(style.rate * RATE[emotion[k]] * seconds / 60)
-        wish = sorted(inside, key=lambda a: -(a[2] + random.gumbel(0, 0.6)))
+        # What sets a stroke off can mostly be heard: a turn that begins, a syllable that stands out.
+        count = round(style.rate * RATE[emotion[k]] * seconds / 60 + random.uniform(-0.5, 0.5))
+        opening = [a for a in inside if a[0] > start + FIGURES["first stroke of a turn s"][0]][:1]
+        wish = opening + sorted(inside, key=lambda a: -(a[2] + random.gumbel(0, 0.3)))
         taken: list[tuple[float, float, float]] = []
         for accent in wish:
-            if len(taken) < count and all(abs(accent[0] - other[0]) > 0.95 for other in taken):
+            apart = FIGURES["strokes apart s"][0]
+            if len(taken) < count and all(abs(accent[0] - other[0]) > apart for other in taken):
                 taken.append(accent)
         for at, _, weight in sorted(taken):
             feel = int(emotion[min(int(at * RATE_HZ), n - 1)])

@@ -16,8 +16,8 @@ from locomotion import RATE_HZ
 
 FIGURES = {
     # what: (value, source)
-    "rest pose lasts s": ((14.0, 45.0), "every 20-60 s; Cassell 2001"),
-    "settles anew every s": ((6.0, 22.0), "chosen here"),
+    "rest pose lasts s": ((20.0, 60.0), "every 20-60 s; Cassell 2001"),
+    "settles anew every s": ((10.0, 35.0), "chosen here"),
     "hand-hand contact min/h": (7.3, "InterAct, tables 8-9"),
 }
 """The figures of this file; textbook priors."""

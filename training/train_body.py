@@ -10,10 +10,7 @@ Checkpoints, the log and a picture of the curves go to $DUOLOGUE_CACHE/runs/<nam
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,10 +21,11 @@ from torch import Tensor
 from body import Body, BodyConfig
 from body_loss import body_loss, emphasis, feature_weights, sizes
 from body_windows import PARTS, Windows, blurred, importance, kept_statistics, load_part
+from checkpoint import load_safetensors
 from corpus_conversation import folder
 from corpus_speech import cache_folder
 from diffusion import alpha_bars
-from train_encoder import Average, learning_rate
+from learning import Run, configured, mixed, training_arguments
 from train_face import noised_copies
 
 
@@ -160,7 +158,7 @@ def validate(model: Body, lower: Body, windows: Windows, config: dict, batches: 
     own = len(model.config.features)
     for _ in range(batches):
         batch = {name: value.to(device) for name, value in windows.batch(2).items()}
-        with torch.autocast(device.type, torch.bfloat16):
+        with mixed(device):
             x0, steps, given = passes(model, batch, lower, config, generator, False, 1.0)
         error = model.frames(x0, given.before[:, None, ..., :own]) - given.frames[:, None]
         error = ((error / sizes(model)[0])[:, :, 1:] ** 2).mean((2, 3, 4, 5)).cpu()
@@ -192,7 +190,7 @@ def draw(log: list[dict], path: Path) -> None:
 
 def load_ema(part: str, path: Path | None = None) -> tuple[Body, dict[str, str]]:
     """The averaged model of a checkpoint and what the weight file should say about its training."""
-    path = path or cache_folder() / f"runs/body-2-{part}/checkpoint.pt"
+    path = path or cache_folder() / f"runs/body-{part}/checkpoint.pt"
     saved = torch.load(path, map_location="cpu", weights_only=True)
     model = Body(BodyConfig(**saved["model_config"]))
     model.load_state_dict(saved["average"])
@@ -211,8 +209,11 @@ def fresh(part: str, stats: dict[str, Tensor]) -> Body:
 
 
 def warm(model: Body, path: Path) -> list[str]:
-    """Take over all averaged weights of a checkpoint that mean the same here; returns their names."""
-    saved = torch.load(path, map_location="cpu", weights_only=True)["average"]
+    """Take over all averaged weights of a checkpoint, or of exported weights, that mean the same; returns their names."""
+    if path.suffix == ".safetensors":
+        saved = {name: torch.from_numpy(value.astype(np.float32)) for name, value in load_safetensors(path)[0].items()}
+    else:
+        saved = torch.load(path, map_location="cpu", weights_only=True)["average"]
     own = dict(model.named_parameters())
     names = [name for name, value in saved.items() if name in own and own[name].shape == value.shape]
     if "coast" not in saved:
@@ -256,7 +257,7 @@ def train(part: str, config: dict, target: Path, first: Path | None = None, hear
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     where = config.get("streams")
     data = load_part("train", config["tokens"], where)
-    stats = kept_statistics(data, target.parent / "body-2-statistics.pt")
+    stats = kept_statistics(data, target.parent / "body-statistics.pt")
     windows = Windows(data, stats, part, config["blocks"], config["seed"], config["openings"])
     validation = Windows(load_part("val", config["tokens"], where), stats, part, config["blocks"], 0)
     model = fresh(part, stats[part]).to(device)
@@ -264,89 +265,44 @@ def train(part: str, config: dict, target: Path, first: Path | None = None, hear
     still = importance(data, model, part).to(device)
     if first:
         print("warm:", " ".join(warm(model, first)), flush=True)
-    optimiser = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=config["weight_decay"])
-    average, step, log = Average(model, config["average"]), 0, []
-    path = target / "checkpoint.pt"
-    if path.exists():
-        saved = torch.load(path, map_location=device, weights_only=True)
+    run = Run(model, config, target, {"model_config": model.config.to_dict()})
+
+    def changed(state: dict[str, Tensor]) -> None:
         if heard:
-            *map_, explained = translation("train", config["tokens"], heard, where)
-            for state in (saved["model"], saved["average"]):
-                translated(state, *map_)
-            print(f"{heard} from {config['tokens']}: {explained:.3f} of the variance", flush=True)
-        for state in (saved["model"], saved["average"]):
-            state.update(stats[part])
-        model.load_state_dict(saved["model"])
-        optimiser.load_state_dict(saved["optimiser"])
-        average.state, step, log = saved["average"], saved["step"], saved["log"]
-        windows.random = np.random.default_rng([config["seed"], step])
-    generator = torch.Generator().manual_seed(config["seed"] + step)
-    began, recent = time.time(), []
-    while step < config["steps"]:
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(config, step)
+            translated(state, *known[:2])
+        state.update(stats[part])
+
+    if heard:
+        known = translation("train", config["tokens"], heard, where)
+        print(f"{heard} from {config['tokens']}: {known[2]:.3f} of the variance", flush=True)
+    if run.resume(changed):
+        windows.random = np.random.default_rng([config["seed"], run.step])
+    generator, features = torch.Generator().manual_seed(config["seed"] + run.step), len(model.config.features)
+    for step in run.steps():
         batch = windows.batch(config["batch"])
         blurred(batch, config, generator)
         batch = {name: value.to(device) for name, value in batch.items()}
         own = step > config["own_after"] and float(torch.rand((), generator=generator)) < config["own_share"]
-        with torch.autocast(device.type, torch.bfloat16):
+        with mixed(device):
             x0, steps, given = passes(model, batch, lower, config, generator, own, config["runtime_steps_share"])
-        features = len(model.config.features)
         true = torch.cat([batch["before"][..., :1, :features], batch["frames"]], -2)
         before, weight = given.before[..., :features], scales(model, batch, config, still)
         loss, parts = body_loss(
             model, x0, given.frames, before, weight, config["loss"], emphasis(model, steps), true
         )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        average.update(model, step)
-        step += 1
-        recent.append(parts)
-        if step % 25 == 0 or step == config["steps"]:
-            entry = {"step": step} | {k: float(np.mean([r[k] for r in recent])) for k in parts}
-            recent = []
-            if step % config["evaluate_every"] == 0 or step == config["steps"]:
-                current = {k: v.clone() for k, v in model.state_dict().items()}
-                model.load_state_dict(average.state)
-                entry |= validate(model, lower, validation, config, 4, device)
-                model.load_state_dict(current)
-            log.append(entry)
-            text = " ".join(f"{k} {v:.4f}" for k, v in entry.items() if k != "step")
-            print(f"step {step} {text} {(time.time() - began) / 60:.1f} min", flush=True)
-        if step % config["save_every"] == 0 or step == config["steps"]:
-            saved = {
-                "model": model.state_dict(),
-                "average": average.state,
-                "optimiser": optimiser.state_dict(),
-                "step": step,
-                "config": config,
-                "model_config": model.config.to_dict(),
-                "log": log,
-            }
-            torch.save(saved, path.with_suffix(".part"))
-            path.with_suffix(".part").rename(path)
-            draw(log, target / "curves.png")
+        run.learn(loss)
+        run.note(parts, lambda: validate(model, lower, validation, config, 4, device), draw)
 
 
 def main() -> None:
     """Command line of the training."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = training_arguments(__doc__, None)
     parser.add_argument("part", choices=PARTS)
-    parser.add_argument("--config", type=Path, help="default: configs/body-<part>.json")
-    parser.add_argument("--name", help="default: body-2-<part>")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="override top-level config entries")
-    parser.add_argument("--warm", type=Path, help="checkpoint whose weights a new run begins with")
+    parser.add_argument("--warm", type=Path, help="checkpoint or exported weights that a new run begins with")
     parser.add_argument("--tokens-from", metavar="SET", help="tokens that the checkpoint was trained on")
     options = parser.parse_args()
-    source = options.config or Path(__file__).parent / f"configs/body-{options.part}.json"
-    config = json.loads(source.read_text())
-    for item in options.set:
-        key, value = item.split("=", 1)
-        config[key] = json.loads(value) if value[0] in "0123456789.{[" else value
-    target = cache_folder() / "runs" / (options.name or f"body-2-{options.part}")
-    target.mkdir(parents=True, exist_ok=True)
+    options.name = options.name or f"body-{options.part}"
+    config, target = configured(options, f"body-{options.part}")
     train(options.part, config, target, options.warm, options.tokens_from)
 
 

@@ -10,8 +10,6 @@ the log and a picture of the curves go to $DUOLOGUE_CACHE/runs/<name>. Runs on C
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +25,7 @@ from corpus_speech import cache_folder
 from dim import CHANNELS, LISTENER_OF, SPEAKER_OF, Dim, DimConfig
 from dim_loss import ROLES, Usage, channel_weights, network_loss, role_weights, vq_loss
 from dim_windows import Corpus
-from train_encoder import Average, learning_rate
+from learning import Average, averaged_parts, configured, learning_rate, mixed, save, training_arguments
 
 STAGES = ("vq", "pretrain", "finetune")
 
@@ -187,8 +185,7 @@ class Training:
             "config": self.config,
             "log": self.log,
         }
-        torch.save(saved, self.path.with_suffix(".part"))
-        self.path.with_suffix(".part").rename(self.path)
+        save(self.path, saved)
         draw(self.log, self.folder / "curves.png")
 
     def start_codes(self) -> None:
@@ -214,7 +211,7 @@ class Training:
         vq, channels = self.model.get_submodule(f"{role}_vq"), channel_weights(self.config, role, self.device)
         z, first, turn = windows
         weight = role_weights(turn, role, self.config["other_role"])
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed(self.device):
             loss, parts, codes, latent = vq_loss(vq, z, first.expand(-1, 4, -1), weight, channels, stage)
         usage.add(codes)
         if self.step == 0 or (self.step % stage["revive_every"] == 0 and self.step < stage["revive_until"]):
@@ -238,8 +235,7 @@ class Training:
         for parameter, *grads in zip(parameters, *(grads for _, grads in done), strict=True):
             known = [g for g in grads if g is not None]
             parameter.grad = sum(known) * share if known else None
-        names = {k for parts, _ in done for k in parts}
-        return {k: float(np.mean([parts[k] for parts, _ in done if k in parts])) for k in names}
+        return averaged_parts([parts for parts, _ in done])
 
     def evaluated(self) -> dict[str, float]:
         """Validation of the averaged model."""
@@ -274,9 +270,7 @@ class Training:
             recent.append(parts)
             last = self.step == stage["steps"] or hurried >= 1
             if self.step % 50 == 0 or last:
-                names = {k for r in recent for k in r}
-                entry = {"stage": self.stage, "step": self.step}
-                entry |= {k: float(np.mean([r[k] for r in recent if k in r])) for k in sorted(names)}
+                entry = {"stage": self.stage, "step": self.step} | averaged_parts(recent)
                 recent = []
                 if self.step % self.config["evaluate_every"] == 0 or last:
                     entry |= self.evaluated()
@@ -328,30 +322,13 @@ def fold_tokens(state: dict[str, Tensor], matrix: Tensor, offset: Tensor) -> Non
         weight[:, len(CHANNELS) :] = own @ matrix.T.to(own)
 
 
-def override(config: dict, item: str) -> None:
-    """Applies one KEY=VALUE, where dots in the key lead into nested entries."""
-    key, value = item.split("=", 1)
-    *path, last = key.split(".")
-    for name in path:
-        config = config[name]
-    config[last] = json.loads(value) if value[:1] in tuple("0123456789.{[") else value
-
-
 def main() -> None:
     """Command line of the training."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=Path(__file__).parent / "configs/dim.json")
-    parser.add_argument("--name", default="dim")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="override config entries")
+    parser = training_arguments(__doc__, "dim")
     parser.add_argument("--until", default=STAGES[-1], choices=STAGES, help="the last stage to run")
     parser.add_argument("--fold", metavar="OLD", help="the checkpoint knows these tokens: map the new ones to them")
     options = parser.parse_args()
-    config = json.loads(options.config.read_text())
-    for item in options.set:
-        override(config, item)
-    folder = cache_folder() / "runs" / options.name
-    folder.mkdir(parents=True, exist_ok=True)
-    training = Training(config, folder)
+    training = Training(*configured(options, "dim"))
     if options.fold:
         training.fold(options.fold)
     training.run(options.until)

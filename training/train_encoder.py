@@ -6,12 +6,8 @@
 Checkpoints, the log and a picture of the curves go to $DUOLOGUE_CACHE/runs/<name>.
 """
 
-import argparse
-import json
-import math
 import os
 import time
-from pathlib import Path
 
 # The workers' small matrix products are slower on several threads than on one; read when numpy is first imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -20,19 +16,11 @@ import torch
 import torch.nn.functional as F
 
 from augment import IGNORED, SpeechWindows
-from corpus_speech import cache_folder, load_utterances
+from corpus_speech import load_utterances
 from evaluate_encoder import evaluate
+from learning import Average, configured, learning_rate, mixed, save, training_arguments
 from phones import BILABIALS, PHONE_TO_VISEME, VISEME_OF_PHONE
 from speech_encoder import EncoderConfig, SpeechEncoder
-
-
-def learning_rate(config, step):
-    """Linear warm-up, then half a cosine down to the final rate."""
-    top, end = config["learning_rate"], config["final_learning_rate"]
-    if step < config["warmup"]:
-        return top * (step + 1) / config["warmup"]
-    done = (step - config["warmup"]) / max(config["steps"] - config["warmup"], 1)
-    return end + (top - end) * 0.5 * (1 + math.cos(math.pi * min(done, 1)))
 
 
 def losses(out, batch, weights):
@@ -57,20 +45,6 @@ def losses(out, batch, weights):
         * F.binary_cross_entropy_with_logits(out["voicing"].float()[known], batch["voicing"][known]),
         "energy": weights["energy"] * F.mse_loss(out["energy"].float()[known], batch["energy"][known]),
     }
-
-
-class Average:
-    """An exponential moving average of the weights, quick to follow at first."""
-
-    def __init__(self, model, decay):
-        self.decay = decay
-        self.state = {name: t.detach().clone() for name, t in model.state_dict().items()}
-
-    def update(self, model, step):
-        """Move towards the model's weights."""
-        decay = min(self.decay, (step + 1) / (step + 10))
-        for name, t in model.state_dict().items():
-            self.state[name].lerp_(t.detach(), 1 - decay)
 
 
 def draw(log, path):
@@ -134,7 +108,7 @@ def train(config, folder):
         batch = {name: value.to(device, non_blocking=True) for name, value in next(loader).items()}
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(config, step)
-        with torch.autocast(device, torch.bfloat16):
+        with mixed(device):
             out = model(batch["mel"])
         parts = losses(out, batch, config["loss"])
         loss = torch.stack(list(parts.values())).sum()
@@ -161,32 +135,15 @@ def train(config, folder):
             print(f"[{bar:20s}] {step}/{config['steps']} {shown} {rate:.2f} s/step {minutes:.0f} min left", flush=True)
             if "accuracy" in entry:
                 state = {"model": model.state_dict(), "average": average.state, "optimiser": optimiser.state_dict()}
-                partial = checkpoint.with_suffix(".partial")
-                torch.save(state | {"step": step, "log": log, "config": config}, partial)
-                partial.replace(checkpoint)
+                save(checkpoint, state | {"step": step, "log": log, "config": config})
                 draw(log, folder / "curves.png")
     return log
 
 
-def read_config(path, changes):
-    """A JSON configuration with `key=value` changes (JSON values) laid over it."""
-    config = json.loads(Path(path).read_text())
-    for change in changes:
-        key, value = change.split("=", 1)
-        if key not in config:
-            raise SystemExit(f"{path} has no setting {key!r}; it has {', '.join(config)}")
-        config[key] = json.loads(value)
-    return config
-
-
 def main():
     """Read the command line and train."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", default=Path(__file__).with_name("configs") / "speech_encoder.json")
-    parser.add_argument("--name", default="speech-encoder")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
-    options = parser.parse_args()
-    train(read_config(options.config, options.set), cache_folder() / "runs" / options.name)
+    options = training_arguments(__doc__, "speech-encoder").parse_args()
+    train(*configured(options, "speech_encoder"))
 
 
 if __name__ == "__main__":

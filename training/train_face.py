@@ -13,9 +13,6 @@ CUDA where there is one.
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +22,12 @@ from torch import Tensor
 import corpus_grid
 import corpus_utterances
 from corpus_speech import cache_folder, shared_data
-from face import Conditions, Face, FaceConfig, alpha_bars, sampling_steps
+from face import Face, FaceConfig, alpha_bars, sampling_steps
 from face_loss import JAW, LIPS, MOUTH, Gap, face_loss
 from face_metrics import CLOSED_SHARE, load_ict
 from face_windows import Batch, Recordings, Windows
+from learning import Run, configured, mixed, training_arguments
 from lips import TRACKED_JAW
-from train_encoder import Average, learning_rate
 
 
 def noised_copies(
@@ -75,7 +72,7 @@ def noised_copies(
 def predicted(model: Face, batch: Batch, noise: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     """x0 [B, N, T, C] of a batch for the noise of `noised_copies`."""
     clean, noised, steps = noise
-    with torch.autocast(batch.face.device.type, torch.bfloat16):
+    with mixed(batch.face.device):
         return model(clean, noised, batch.audio, batch.conditions, steps)
 
 
@@ -207,21 +204,11 @@ def train(config: dict, folder: Path) -> None:
     lips_of = recordings(config, gap)
     grid_validation = Recordings(corpus_grid.load_part("val", config["tokens"]), 0, gap=gap) if lips_of else None
     model = prepared(config, windows).to(device)
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(trained, betas=(0.9, 0.98), weight_decay=config["weight_decay"])
-    average, step, log = Average(model, config["average"]), 0, []
-    path = folder / "checkpoint.pt"
-    if path.exists():
-        saved = torch.load(path, map_location=device, weights_only=True)
-        model.load_state_dict(saved["model"])
-        optimiser.load_state_dict(saved["optimiser"])
-        average.state, step, log = saved["average"], saved["step"], saved["log"]
-        windows.random = np.random.default_rng([config["seed"], step])
-    generator = torch.Generator().manual_seed(config["seed"] + step)
-    began, recent = time.time(), []
-    while step < config["steps"]:
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(config, step)
+    run = Run(model, config, folder)
+    if run.resume():
+        windows.random = np.random.default_rng([config["seed"], run.step])
+    generator = torch.Generator().manual_seed(config["seed"] + run.step)
+    for step in run.steps():
         real = lips_of[step % len(lips_of)] if lips_of else None
         batch = (real.batch(config["batch"], windows) if real else windows.batch(config["batch"])).to(device)
         z = model.normalise(batch.face)
@@ -229,55 +216,17 @@ def train(config: dict, folder: Path) -> None:
         x0 = predicted(model, batch, noise)
         lips_only = real is not None or bool(config.get("lips_only"))
         loss, parts = face_loss(model, x0, z, batch.closure, config["loss"], gap, batch.lips, lips_only)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimiser.step()
+        run.learn(loss)
         with torch.no_grad():
             model.x_proj.weight[:, LIPS] = 0
-        average.update(model, step)
-        step += 1
-        recent.append({"jaw": parts["jaw"]} if real else parts)
-        if step % 50 == 0 or step == config["steps"]:
-            names = {name for entry in recent for name in entry}
-            entry = {k: float(np.mean([r[k] for r in recent if k in r])) for k in sorted(names)} | {"step": step}
-            recent = []
-            if step % config["evaluate_every"] == 0 or step == config["steps"]:
-                current = {k: v.clone() for k, v in model.state_dict().items()}
-                model.load_state_dict(average.state)
-                entry |= validate(model, validation, grid_validation, device)
-                model.load_state_dict(current)
-            log.append(entry)
-            text = " ".join(f"{k} {v:.4f}" for k, v in entry.items() if k != "step")
-            print(f"step {step} {text} {(time.time() - began) / 60:.1f} min", flush=True)
-        if step % config["save_every"] == 0 or step == config["steps"]:
-            saved = {
-                "model": model.state_dict(),
-                "average": average.state,
-                "optimiser": optimiser.state_dict(),
-                "step": step,
-                "config": config,
-                "log": log,
-            }
-            torch.save(saved, path.with_suffix(".part"))
-            path.with_suffix(".part").rename(path)
-            draw(log, folder / "curves.png")
+        parts = {"jaw": parts["jaw"]} if real else parts
+        run.note(parts, lambda: validate(model, validation, grid_validation, device), draw)
 
 
 def main() -> None:
     """Command line of the training."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=Path(__file__).parent / "configs/face.json")
-    parser.add_argument("--name", default="face")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="override top-level config entries")
-    options = parser.parse_args()
-    config = json.loads(options.config.read_text())
-    for item in options.set:
-        key, value = item.split("=", 1)
-        config[key] = json.loads(value) if value[0] in "0123456789.{[" else value
-    folder = cache_folder() / "runs" / options.name
-    folder.mkdir(parents=True, exist_ok=True)
-    train(config, folder)
+    options = training_arguments(__doc__, "face").parse_args()
+    train(*configured(options, "face"))
 
 
 if __name__ == "__main__":

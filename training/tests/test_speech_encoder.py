@@ -1,5 +1,7 @@
 """The encoder twin: streaming equals batch, it sees no future, it can learn, and what is exported comes back."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from export import export, golden_sound
 from phones import PHONE_ID
 from speech_encoder import EncoderConfig, SpeechEncoder, load_encoder
 from synthesis import espeak_segments
-from train_encoder import losses, read_config, train
+from train_encoder import losses, train
 
 SMALL = {"d": 32, "heads": 4, "ff": 64, "layers": 2, "window": 8, "lookahead": 2, "dropout": 0.0}
 LOSS = {"viseme": 0.5, "voicing": 0.2, "energy": 0.2, "bilabial": 1.4}
@@ -91,7 +93,7 @@ def test_training_runs_and_resumes(tmp_path, monkeypatch):
     for part in ("kathleen.train", "kathleen.val"):
         corpus_speech.save_utterances(tmp_path / "speech" / f"{part}.npz", utterances)
     base = corpus_speech.REPOSITORY / "training/configs/speech_encoder.json"
-    config = read_config(base, ["seconds=2", "batch=2", "workers=0", "evaluate_every=2", "steps=2"])
+    config = json.loads(base.read_text()) | {"seconds": 2, "batch": 2, "workers": 0, "evaluate_every": 2, "steps": 2}
     finish = {"steps": 1, "worse": 0.2, "parts": {"kathleen.train": 1}}
     config |= {"model": SMALL, "parts": {"kathleen.train": 1}, "finish": finish}
     train(config, tmp_path / "run")
