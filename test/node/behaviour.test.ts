@@ -85,7 +85,7 @@ suite('turns', () => {
     };
     expect(after([0, 0], 10)).toEqual([0, 0]);
     const [spoken, still] = after([1, 0], 3);
-    expect(spoken).toBe(1);
+    expect(spoken).toBeGreaterThan(0.9);
     expect(still).toBe(0);
     expect(after([0, 0], 5)[0]).toBeGreaterThan(0.5); // a stop consonant is no end of a turn
     expect(after([0, 0], 25)[0]).toBe(0);

@@ -8,12 +8,12 @@ const CODE_STAGE = 0x10000;
 export const BEHAVIOUR_OF_FACE = BEHAVIOUR_FACE.map((name) => ARKIT_51.indexOf(name));
 
 /** A probability of voicing pulls the activity up fast (an onset is heard within 100 ms) and lets it go slowly. */
-const RISE = 0.5;
-const FALL = 0.08;
+const RISE = 0.35;
+const FALL = 0.06;
 
 /** Activity at which a person begins to have the turn, and how much more it takes to have it all. */
 const TURN_FROM = 0.25;
-const TURN_WIDTH = 0.35;
+const TURN_WIDTH = 0.55;
 
 /** Follows the voicing probabilities of both persons: `activity` and `turn` (0 listening … 1 speaking) are updated in place. */
 export function followTurn(activity: Float32Array, voicing: Float32Array, turn: Float32Array) {

@@ -2,7 +2,7 @@ import { kernel } from '../kernel.ts';
 import wgsl from './turn.wgsl?raw';
 
 /** How a turn follows a voice: it is taken faster than it is left, and between two levels of activity it is shared. */
-export const TURN = { attack: 0.5, release: 0.08, silent: 0.25, span: 0.35 } as const;
+export const TURN = { attack: 0.35, release: 0.06, silent: 0.25, span: 0.55 } as const;
 
 /**
  * How much each row has the turn: with v = sigmoid(`voicing`), `activity` a moves by attack·(v − a) where v > a, else by
