@@ -4,9 +4,10 @@
     python corpus_conversation.py --tokens-only            # run another encoder over the streams that are there
     python corpus_conversation.py --faces-only             # make the faces again from the stored phones
 
-All of it is simulated: utterances of corpus_speech are laid out as talk by turns.py, interplay.py decides what the two
-do at each other, faces come from lips.py and upper_face.py, heads from head_motion.py. Everything lies in
-$DUOLOGUE_CACHE/conversation-2, one .npz per stream of 48 s; shapes: n frames at 30/s, 2 persons, times in s:
+All of it is simulated: utterances of corpus_speech are laid out as talk by turns.py and heard as talk_sound.py says,
+interplay.py decides what the two do at each other, faces come from lips.py and upper_face.py, heads from
+head_motion.py. Everything lies in $DUOLOGUE_CACHE/conversation-2, one .npz per stream of 48 s; shapes: n frames at
+30/s, 2 persons, times in s:
 
     mel [2, ticks, 2, 80], face [2, n, 51], phone style facing emotion [2, n], head [2, n, 3] exp-map rad,
     expression [2, n, 51] (the face without articulation), level_db usual_db [2, n], segments_0 segments_1 [k, 3] =
@@ -33,16 +34,15 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from scipy.signal import butter, lfilter, sosfilt
 
-from augment import SpeechWindows, coloured_noise, gain, room
-from corpus_speech import RATE_HZ, Utterance, cache_folder, load_utterances
+from corpus_speech import RATE_HZ, cache_folder
 from head_motion import head_motion
-from interplay import VOICE, Acts, plan, talks
+from interplay import plan, talks
 from learning import mixed
 from lips import STYLES, Segment, jaw_gain, mouth_curves
 from mel import FRAME_RATE_HZ, tick_rows
 from phones import PHONE_ID, PHONES, frame_phones
+from talk_sound import lay_acts, microphones, voices_of
 from turns import KINDS, Person, Voices, lay_turns
 from upper_face import EMOTION_SHAPES, Voice, expression, style_factors
 
@@ -50,15 +50,6 @@ VERSION = 2
 LOOKAHEAD = 2
 STREAM_S = 48
 FRAMES = STREAM_S * FRAME_RATE_HZ
-PARTS = {
-    "train": {"kathleen.train": 0.46, "flite.train": 0.26, "espeak.train": 0.20, "grid.train": 0.08},
-    "val": {"kathleen.val": 0.8, "grid.val": 0.2},
-    "test": {"kathleen.test": 0.45, "dc-tts.test": 0.3, "espeak.test": 0.25},
-}
-"""How often the cached parts of the speech are drawn; parts that are not there are left out."""
-
-SHORT = {"train": "backchannel.train", "val": "backchannel.train", "test": "backchannel.test"}
-"""Where the voiced backchannels come from."""
 
 FIGURES = {
     # what: (value, source)
@@ -129,36 +120,6 @@ def moods(random: np.random.Generator, boundaries: list[float]) -> np.ndarray:
     return out
 
 
-def breath(random: np.random.Generator) -> np.ndarray:
-    """A breath: band-passed noise that swells and fades, f32."""
-    count = int(random.uniform(0.25, 0.6) * RATE_HZ)
-    band = butter(2, (random.uniform(300, 700), random.uniform(2500, 6000)), "bandpass", fs=RATE_HZ, output="sos")
-    return (sosfilt(band, coloured_noise(random, count, 0.3)) * np.hanning(count) ** 0.7).astype(np.float32)
-
-
-def worsened(random: np.random.Generator, source: SpeechWindows, sound: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """One microphone's signal: tone, room, breath, the other voice leaking in, noise, telephone; f32 in ±1."""
-    loud = np.sqrt(np.mean(sound[np.abs(sound) > 1e-4] ** 2)) if np.any(np.abs(sound) > 1e-4) else 0.03
-    if random.random() < 0.35:
-        sound = lfilter([1, random.uniform(-0.6, 0.6)], [1], sound).astype(np.float32)
-    if random.random() < 0.22:
-        sound = room(random, sound)
-    if random.random() < 0.35:
-        sound = sound.copy()
-        for _ in range(random.integers(2, 9)):
-            one = breath(random) * loud * gain(random.uniform(-32, -14))
-            at = random.integers(len(sound) - len(one))
-            sound[at : at + len(one)] += one.astype(np.float32)
-    if random.random() < 0.15:
-        sound = sound + other * np.float32(gain(random.uniform(-45, -26)))
-    if random.random() < 0.5:
-        sound = sound + source.noise(random, len(sound)) * np.float32(loud * gain(-random.uniform(10, 45)))
-    if random.random() < 0.08:
-        sound = sosfilt(butter(4, (250, 3500), "bandpass", fs=RATE_HZ, output="sos"), sound)
-    sound = np.clip(sound, -1, 1)
-    return np.round(sound * 32768) / 32768 if random.random() < 0.7 else sound
-
-
 def mouth(own: Voice, style: np.ndarray, emotion: np.ndarray) -> np.ndarray:
     """ARKit weights [n, 51] of the mouth of one person; condition ids are [n]."""
     times = np.arange(len(style)) / FRAME_RATE_HZ
@@ -185,17 +146,6 @@ def stored_face(stream: dict[str, np.ndarray]) -> np.ndarray:
     """The faces [2, n, 51] f16 of a stored stream, made again from its phones and expression."""
     made = [mouth(stored_voice(stream, i), stream["style"][i], stream["emotion"][i]) for i in (0, 1)]
     return np.clip(np.stack(made) + stream["expression"], 0, 1).astype(np.float16)
-
-
-def lay_acts(persons: list[Person], acts: list[Acts]) -> None:
-    """Give voice to the backchannels and laughs that have one; where something sounds already they stay silent."""
-    for person, mine in zip(persons, acts, strict=True):
-        for laugh in mine.laughs:
-            end = person.laugh(laugh[0]) if laugh[3] else laugh[0]
-            laugh[1], laugh[3] = (end - laugh[0], 1.0) if end > laugh[0] else (laugh[1], 0.0)
-        for response in mine.responses:
-            if response[1] & VOICE and not person.respond(response[0]):
-                response[1] &= ~VOICE
 
 
 def rows(lists: list[list], width: int) -> np.ndarray:
@@ -231,8 +181,7 @@ def simulate(seed: int, voices: Voices, held_out: bool = False) -> tuple[Stream,
         heads.append(head_motion(random, both[i], both[1 - i], emotion[i], facing[i], acts[i]))
         faces.append(np.clip(mouth(own[i], style[i], emotion[i]) + made[i], 0, 1))
     phone = [frame_phones([(PHONE_ID[p], a, d) for p, a, d in v.segments], FRAMES) for v in own]
-    sounds = [p.sound for p in persons]
-    mics = [worsened(random, voices.source, sounds[i], sounds[1 - i]) for i in range(2)]
+    mics = microphones(random, voices.source, persons)
     mel = np.stack([tick_rows(np.pad(m, (0, RATE_HZ // 4)), FRAMES + LOOKAHEAD, np.float32) for m in mics])
     segments = [
         np.array([(PHONE_ID[p], a, d) for p, a, d in person.segments], np.float32).reshape(-1, 3) for person in persons
@@ -267,15 +216,6 @@ def folder() -> Path:
     path = cache_folder() / os.environ.get("DUOLOGUE_CORPUS", f"conversation-{VERSION}")
     path.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def voices_of(part: str) -> Voices:
-    """The voices of a part of the corpus."""
-    known = {p: w for p, w in PARTS[part].items() if (cache_folder() / "speech" / f"{p}.npz").exists()}
-    short: list[Utterance] = []
-    if (cache_folder() / "speech" / f"{SHORT[part]}.npz").exists():
-        short = [u for u in load_utterances(SHORT[part]) if len(u.samples) > 0.15 * RATE_HZ and len(u.segments)]
-    return Voices(SpeechWindows(known, STREAM_S, LOOKAHEAD, 0), short)
 
 
 def write(path: Path, stream: Stream | dict[str, np.ndarray]) -> None:

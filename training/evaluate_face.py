@@ -177,7 +177,7 @@ def long_talk(face: Face, encoder: SpeechEncoder, seconds: int, voices: list[lis
 
 def quiet_rooms(face: Face, encoder: SpeechEncoder, seconds: int = 20) -> dict:
     """Jaw of a person whose microphone hears silence, noise or breath (rows), never speech."""
-    from corpus_conversation import breath
+    from talk_sound import breath
 
     random = np.random.default_rng(2)
     silent = np.zeros(seconds * RATE_HZ, np.float32)

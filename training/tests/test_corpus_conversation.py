@@ -9,6 +9,7 @@ from head_motion import DEGREE, head_motion
 from interplay import NOD, VOICE, Talk, plan
 from phones import PHONE_ID
 from prosody import PITCH_RATE_HZ, laugh, low_stretches, pitch
+from talk_sound import voices_of
 
 STREAMS = 10
 
@@ -41,7 +42,7 @@ def voices(tmp_path_factory):
         save_utterances(corpus.cache_folder() / "speech" / "flite.train.npz", made)
         made = [spoken(random, f"c{i}", "ben", 100, 0.6) for i in range(2)]
         save_utterances(corpus.cache_folder() / "speech" / "backchannel.train.npz", made)
-        yield corpus.voices_of("train")
+        yield voices_of("train")
 
 
 @pytest.fixture(scope="module")
