@@ -47,7 +47,8 @@ from interact_files import (
 )
 from interact_labels import action_modes, facing_flags, given_split, split
 from interact_lips import read_readings, write_lips
-from interact_skeleton import Pose, encode_person, find_frame, find_joints
+from interact_pose import Pose, encode_person
+from interact_skeleton import find_frame, find_joints
 from lips import levels_db
 from mel import FRAME_RATE_HZ, tick_rows
 from phones import SILENCE

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from body_skeleton import BONES, LOWER, UPPER, exp_map, forward, integrate, matrix, solve_leg, turn
 from interact_face import Conversion
-from interact_skeleton import FIST_RAD, SPREAD_RAD, THUMB_CURL_RAD, THUMB_OPPOSED_RAD
+from interact_pose import FIST_RAD, SPREAD_RAD, THUMB_CURL_RAD, THUMB_OPPOSED_RAD
 
 RATE_HZ = 30
 NAMES = {"hips": "Hips", "spine": "Spine", "chest": "Spine1", "upperChest": "Spine2", "neck": "Neck", "head": "Head"}

@@ -15,7 +15,8 @@ from interact_databases import EMOTION_GROUPS, emotion_group, read_scenarios, re
 from interact_face import ICT_53, Conversion, check_basis, fit_conversion, fits
 from interact_files import DatasetError, Recording, Sequence, common_frames, read_array, read_sound
 from interact_labels import SIT, STAND, WALK, action_modes, facing_flags, given_split, split, without_short
-from interact_skeleton import Pose, encode_person, find_frame, find_joints, unrolled
+from interact_pose import Pose, encode_person, unrolled
+from interact_skeleton import find_frame, find_joints
 
 FRAMES = 60
 
