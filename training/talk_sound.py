@@ -1,4 +1,4 @@
-"""The sound of simulated talk: whose voices speak, responses and laughs that sound, and what two microphones hear of it.
+"""The sound of simulated talk: whose voices speak, which responses and laughs sound, what two microphones hear.
 
 Sound is f32 at 16 kHz.
 """
