@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.goals import Goal, goals_table, verdicts
-from evaluation.setting import Job, Missing, Setting, configuration, data_folder, emitted, sound_file
+from evaluation.jobs import Job, configuration, emitted, sound_file
+from evaluation.setting import Missing, Setting, data_folder
 
 SECTIONS = ("lips", "listener", "body", "sweeps")
 

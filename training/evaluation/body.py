@@ -19,9 +19,10 @@ from body import ACTIONS
 from corpus_speech import RATE_HZ
 from evaluation import figures
 from evaluation.goals import Goal
+from evaluation.jobs import Job, product, sound_file
 from evaluation.metrics import FPS, differences, frechet, pair_distance, sample_variance, temporal_variance
-from evaluation.setting import Job, Setting, sound_file
-from evaluation.talk import Scene, product, scenes
+from evaluation.setting import Setting
+from evaluation.talk import Scene, scenes
 
 SCENES, HELD_OUT, TRAINING_SCENES = 4, 24, 24
 CLIP, SAMPLES, SAMPLED_SCENES = 600, 5, 2
@@ -188,7 +189,7 @@ def measure(setting: Setting) -> dict:
     found, others = held_out(setting.limit)
     pool = [scene for scene in scenes("train", TRAINING_SCENES) if action_of(scene) in ("stand", "sit")]
     reference = [corpus_take(scene) for scene in others]
-    talks, quiet = ([Job(*s.sounds, s.options()) for s in found], [silenced(s, setting) for s in found])
+    talks, quiet = [s.job() for s in found], [silenced(s, setting) for s in found]
     seeds, count = sampled(found, setting)
     walk = Job(*found[0].sounds, ("--action", "walk,walk"))
     long = [long_job([s for s in found if action_of(s) == "stand"] or found, setting)] if setting.minutes else []

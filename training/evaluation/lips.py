@@ -15,8 +15,9 @@ import numpy as np
 from corpus_speech import Utterance, plain_text, recorded
 from evaluation.goals import Goal
 from evaluation.grid import JAW, TRACKED_HZ, Clip, grid_measures, load_clips, load_mesh, tracked_figures
+from evaluation.jobs import Job, emitted
 from evaluation.lip_baselines import LIBRARIES, LONGEST_DELAY, NOTES, PHONE_TABLES, Loudness, Talk, library_talks
-from evaluation.setting import Job, Setting, data_folder, emitted
+from evaluation.setting import Setting, data_folder
 from face_metrics import (
     BILABIALS,
     FRAME_RATE_HZ,
@@ -62,6 +63,16 @@ def talk_of(motion: dict, person: int = 0) -> Talk:
     """A person's face and visemes in a motion.json."""
     assert motion["visemes"] == VISEMES and motion["source"]["phones"] == PHONES
     return Talk(motion["persons"][person]["face"], motion["persons"][person]["viseme"])
+
+
+def product_talks(
+    spoken: dict[str, list[Utterance]], clips: list[Clip], data: Path, setting: Setting
+) -> tuple[list[Talk], float]:
+    """What the product makes of recordings (by folder of the data), then of clips; its median real-time factor."""
+    jobs = [Job(data / folder / "flac" / f"{u.id}.flac") for folder, found in spoken.items() for u in found]
+    motions = emitted(jobs + [Job(clip.path) for clip in clips], setting)
+    factor = float(np.median([motion["real_time_factor"] for motion in motions]))
+    return [talk_of(motion) for motion in motions], factor
 
 
 def right_visemes(utterance: Utterance, viseme: np.ndarray, table: np.ndarray = VISEME_OF_PHONE) -> tuple[int, int]:
@@ -161,9 +172,7 @@ def measure(setting: Setting) -> dict:
         "kathleen": ("speech-kathleen", held_out_kathleen(data)[: setting.limit]),
         "unseen": ("speech-dc-tts", list(recorded("dc-tts"))[: setting.limit]),
     }
-    jobs = [Job(data / folder / "flac" / f"{u.id}.flac") for folder, found in parts.values() for u in found]
-    motions = emitted(jobs + [Job(clip.path) for clip in grid], setting)
-    ours = [talk_of(motion) for motion in motions]
+    ours, factor = product_talks(dict(parts.values()), grid, data, setting)
     sounds = [u.samples for _, found in parts.values() for u in found] + [clip.samples for clip in grid]
     talks = {"ours": ours, "loudness": [], **library_talks(sounds, setting)}
     loudness = fitted_loudness(clips["train"])
@@ -188,7 +197,7 @@ def measure(setting: Setting) -> dict:
     result["grid"] = measured.pop("ours") | {"tracked": tracked, "baselines": measured}
     result["gap_at_rest_mm"] = float(lip_gap(np.zeros((1, talks["ours"][0].face.shape[1])), ict)[0] * 10)
     result["delay_ms_of_baselines"] = {name: delay * 1000 / FRAME_RATE_HZ for name, delay in delays.items()}
-    result["real_time_factor"] = float(np.median([motion["real_time_factor"] for motion in motions]))
+    result["real_time_factor"] = factor
     if setting.report:
         _keep(setting.report, kathleen, ours, grid, ours[at:], talks["headaudio"])
     return result

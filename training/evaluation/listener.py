@@ -12,9 +12,10 @@ from dim import CHANNELS
 from evaluation import mismatch, reaction
 from evaluation.body import held_out
 from evaluation.goals import Goal
+from evaluation.jobs import product
 from evaluation.metrics import FPS, dyadic, peaks, per_minute, runs
-from evaluation.setting import Job, Setting
-from evaluation.talk import Scene, listening, product, scenes, speaking
+from evaluation.setting import Setting
+from evaluation.talk import Scene, listening, scenes, speaking
 
 TRAINING_SCENES = 24
 EXPRESSION, HEAD = slice(0, 21), slice(21, 24)
@@ -129,7 +130,7 @@ def measure(setting: Setting) -> dict:
     pool = scenes("train", TRAINING_SCENES)
     training = Training(pool, setting.seed)
     who = listeners(found)
-    jobs = [Job(*scene.sounds, scene.options()) for scene in found]
+    jobs = [scene.job() for scene in found]
     made = product(jobs, setting)
     true = [found[s].motion[p] for s, p, _ in who]
     partner = [found[s].motion[1 - p] for s, p, _ in who]

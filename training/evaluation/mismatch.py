@@ -10,20 +10,10 @@ import numpy as np
 import soundfile
 
 from dim import CHANNELS
+from evaluation.jobs import Job, Run, product, sound_file
 from evaluation.metrics import FPS, against_shifts, frechet, mse, pearson, peaks, smoothed
-from evaluation.setting import Job, Setting, sound_file
-from evaluation.talk import (
-    Run,
-    Scene,
-    at_frames,
-    call,
-    closed,
-    listening,
-    phrase_ends,
-    product,
-    speaking,
-    voice_activity,
-)
+from evaluation.setting import Setting
+from evaluation.talk import Scene, at_frames, call, closed, listening, phrase_ends, speaking, voice_activity
 
 SHIFT_S, CALL_S = 2.0, 80.0
 ANSWER_S = (0.1, 1.2)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from dim import CHANNELS
+from evaluation.jobs import Run, product
 from evaluation.metrics import FPS, runs
 from evaluation.mismatch import call_jobs
 from evaluation.setting import Setting
-from evaluation.talk import LEVEL_FRAME_S, Run, Scene, product, speaking, voice_activity
+from evaluation.talk import LEVEL_FRAME_S, Scene, speaking, voice_activity
 from face import ARKIT_51
 
 SILENCE_S, SPEECH_S, LATEST_S = 1.0, 0.5, 1.5

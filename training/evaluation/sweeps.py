@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from checkpoint import DTYPES, rounded
 from corpus_speech import RATE_HZ, REPOSITORY, Utterance, cache_folder, recorded
 from evaluation.grid import JAW, Clip, grid_measures, load_clips, load_mesh, tracked_figures
-from evaluation.lips import frames_of, held_out_kathleen, ratio_and_error, speech_measures, talk_of
-from evaluation.setting import Job, Setting, data_folder, emitted
+from evaluation.lips import frames_of, held_out_kathleen, product_talks, ratio_and_error, speech_measures
+from evaluation.setting import Setting, data_folder
 from face_metrics import load_ict
 from mel import tick_rows
 from phones import PHONE_TO_VISEME, PHONES, SILENCE, VISEME_OF_PHONE, frame_phones
@@ -105,9 +105,7 @@ def lookahead_sweep(encoder: SpeechEncoder, train: list[Utterance], tests: dict[
 def product_row(setting: Setting, spoken: list[Utterance], clips: list[Clip], data: Path) -> dict:
     """What the product makes of the sweep's recordings with one setting."""
     ict, mesh = load_ict(data / "face-ict/ict_arkit.npz"), load_mesh(data / "face-ict/ict_arkit.npz")
-    jobs = [Job(data / "speech-kathleen/flac" / f"{u.id}.flac") for u in spoken] + [Job(clip.path) for clip in clips]
-    motions = emitted(jobs, setting)
-    talks = [talk_of(motion) for motion in motions]
+    talks, factor = product_talks({"speech-kathleen": spoken}, clips, data, setting)
     speech = speech_measures(spoken, talks[: len(spoken)], ict, tracked_figures(clips, mesh)["open_word_jaw"])
     against = grid_measures(clips, [talk.face for talk in talks[len(spoken) :]], mesh)
     jerk = np.concatenate([np.abs(np.diff(talk.face[:, JAW], 3)) for talk in talks])
@@ -116,7 +114,7 @@ def product_row(setting: Setting, spoken: list[Utterance], clips: list[Clip], da
         **{name: speech[name] for key in keys for name in (key, f"{key}_error") if name in speech},
         **{key: against[key] for key in ("jaw_r", "jaw_r_error", "lip_shapes_r", "lve_mm2", "fdd_mm2")},
         "jaw_jerk": float(jerk.mean()),
-        "real_time_factor": float(np.median([motion["real_time_factor"] for motion in motions])),
+        "real_time_factor": factor,
     }
 
 

@@ -1,4 +1,4 @@
-"""What listener and bodies are measured on: held-out simulated talk, the telephone call, the product's motion for both.
+"""What listener and bodies are measured on: held-out simulated talk and the telephone call.
 
 Frames at 30/s; n frames, 2 persons. Everything made here is seeded.
 """
@@ -20,8 +20,9 @@ import corpus_conversation
 import corpus_speech
 from body import ACTIONS, RELATIONSHIPS
 from dim import FACE_INDEX
+from evaluation.jobs import Job
 from evaluation.metrics import FPS, runs
-from evaluation.setting import Job, Setting, data_folder, emitted
+from evaluation.setting import data_folder
 from phones import SILENCE
 from upper_face import accents
 
@@ -68,6 +69,10 @@ class Scene:
             found += ["--action", ",".join(actions), "--placement", self._placement()]
         return tuple(found)
 
+    def job(self) -> Job:
+        """The talk's sounds under its conditions."""
+        return Job(*self.sounds, self.options())
+
     def stress(self, person: int) -> np.ndarray:
         """Times (s) of the stressed vowels of a person."""
         return np.array([start for start, _, _ in accents(corpus_body.voice_of(self.phone[person], self.mel[person]))])
@@ -81,30 +86,6 @@ class Scene:
 
 def _most(ids: np.ndarray) -> int:
     return int(np.bincount(np.ravel(ids)).argmax())
-
-
-@dataclass(frozen=True)
-class Run:
-    """What the product made: motion [2, n, 24], face [2, n, 51], body [2, n, 75], turn [2, n]."""
-
-    motion: np.ndarray
-    face: np.ndarray
-    body: np.ndarray
-    turn: np.ndarray
-    lookahead_s: float
-
-
-_MADE: dict[tuple[Setting, Job], Run] = {}
-
-
-def product(jobs: list[Job], setting: Setting) -> list[Run]:
-    """The product's motion of every job; what this process had made before is not made again."""
-    missing = [job for job in dict.fromkeys(jobs) if (setting, job) not in _MADE]
-    for job, made in zip(missing, emitted(missing, setting) if missing else [], strict=True):
-        face, body, turn = (np.stack([p[name] for p in made["persons"]]) for name in ("face", "body", "turn"))
-        motion = np.concatenate([face[..., FACE_INDEX], body[..., -3:]], -1)
-        _MADE[setting, job] = Run(motion, face, body, turn, made["source"]["lookahead"] / FPS)
-    return [_MADE[setting, job] for job in jobs]
 
 
 def bearings(root: np.ndarray) -> np.ndarray:

@@ -9,14 +9,13 @@ import torch
 import evaluate
 from checkpoint import load_safetensors, rounded, save_safetensors
 from corpus_speech import Utterance
-from evaluation import setting as frame
-from evaluation import sweeps
+from evaluation import jobs, lips, sweeps
 from evaluation.goals import Goal, goals_table, verdicts
 from evaluation.grid import GAZE, JAW, Clip, Mesh, at_times, correlation, dynamics_mm2, grid_measures, lagged
 from evaluation.grid import lip_vertex_error_mm2, tracked_figures
 from evaluation.lip_baselines import ARKIT_OF_VISEME, PHONE_TABLES, Loudness, Talk, library_talk
 from evaluation.lips import best_delay, frames_of, ratio_and_error, right_visemes, speech_measures, table
-from evaluation.setting import Job, Setting
+from evaluation.setting import Setting
 from face import ARKIT_51
 from face_metrics import IctFace
 from phones import PHONE_ID, PHONES, VISEME_ID, VISEME_OF_PHONE, VISEMES, frame_phones
@@ -169,26 +168,27 @@ def test_emitted_keeps_the_order_and_the_options(tmp_path, monkeypatch):
 
     def run(command, **_):
         calls.append(command)
-        jobs = [line.split("\t") for line in open(command[command.index("--list") + 1]).read().splitlines()]
-        for a, b, out in jobs:
-            path = frame.Path(out)
+        listed = [line.split("\t") for line in open(command[command.index("--list") + 1]).read().splitlines()]
+        for a, b, out in listed:
+            path = jobs.Path(out)
             path.mkdir()
             person = {"sound": a, "face": [[0, 1]], "viseme": [3]}
             (path / "motion.json").write_text(json.dumps({"persons": [person, {**person, "sound": b}]}))
-        report = "speed    real-time factor 0.500; a tick\n" * len(jobs)
+        report = "speed    real-time factor 0.500; a tick\n" * len(listed)
         return type("Done", (), {"returncode": 0, "stdout": report, "stderr": ""})
 
-    monkeypatch.setattr(frame.subprocess, "run", run)
+    monkeypatch.setattr(jobs.subprocess, "run", run)
     found = Setting(tmp_path, limit=3, steps=2)
-    sounds = [frame.sound_file(np.full(100 * (i + 1), i, np.int16), found) for i in range(3)]
+    sounds = [jobs.sound_file(np.full(100 * (i + 1), i, np.int16), found) for i in range(3)]
     sitting = ("--action", "sit,sit")
-    motions = frame.emitted([Job(sounds[0]), Job(sounds[1], None, sitting), Job(None, sounds[2])], found)
+    asked = [jobs.Job(sounds[0]), jobs.Job(sounds[1], None, sitting), jobs.Job(None, sounds[2])]
+    motions = jobs.emitted(asked, found)
     assert [m["persons"][0]["sound"] for m in motions] == [str(sounds[0]), str(sounds[1]), "-"]
     assert motions[0]["persons"][0]["face"].dtype == np.float32 and motions[0]["real_time_factor"] == 0.5
     assert sum(command[-2:] == list(sitting) for command in calls) == 1 and all("--steps" in c for c in calls)
-    monkeypatch.setattr(frame.subprocess, "run", lambda *_, **__: type("Done", (), {"returncode": 1, "stderr": "why"}))
+    monkeypatch.setattr(jobs.subprocess, "run", lambda *_, **__: type("Done", (), {"returncode": 1, "stderr": "why"}))
     with pytest.raises(RuntimeError, match="why"):
-        frame.emitted([Job(sounds[0])], found)
+        jobs.emitted([jobs.Job(sounds[0])], found)
 
 
 def test_command_line_names_what_is_missing_and_writes_plain_json(tmp_path, monkeypatch, capsys):
@@ -260,13 +260,13 @@ def test_singles_are_found_by_their_rounding(tmp_path):
 
 
 def test_sweeps_measure_the_product_and_show_it(tmp_path, monkeypatch):
-    def motions(jobs, _setting):
-        faces = [right_talk()] + [Talk(follow(0), np.zeros(91, int))] * (len(jobs) - 1)
+    def motions(asked, _setting):
+        faces = [right_talk()] + [Talk(follow(0), np.zeros(91, int))] * (len(asked) - 1)
         source = {"phones": PHONES}
         persons = [{"face": talk.face, "viseme": talk.viseme} for talk in faces]
         return [{"visemes": VISEMES, "source": source, "persons": [p], "real_time_factor": 0.5} for p in persons]
 
-    monkeypatch.setattr(sweeps, "emitted", motions)
+    monkeypatch.setattr(lips, "emitted", motions)
     monkeypatch.setattr(sweeps, "load_ict", lambda _: ict_face())
     monkeypatch.setattr(sweeps, "load_mesh", lambda _: mesh())
     row = sweeps.product_row(Setting(tmp_path), [utterance()], [clip()], tmp_path)

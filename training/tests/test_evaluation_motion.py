@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from dim import CHANNELS, FACE_INDEX
-from evaluation import body, figures, listener, metrics, mismatch, reaction, talk
-from evaluation.setting import Job, Setting
+from evaluation import body, figures, jobs, listener, metrics, mismatch, reaction, talk
+from evaluation.setting import Setting
 from phones import PHONE_ID
 
 FRAMES = 720
@@ -105,7 +105,7 @@ def test_delays_are_those_of_the_motion() -> None:
     turn[0, 94:200] = 1
     face[0, 97:200, reaction.MOUTH[0]] = 0.3
     motion[1, 100:110, CHANNELS.index("headX")] = 0.2 * np.hanning(10)
-    run = talk.Run(motion, face, np.zeros((2, 300, 75)), turn, 2 / 30)
+    run = jobs.Run(motion, face, np.zeros((2, 300, 75)), turn, 2 / 30)
     found = reaction.summary(reaction.delays(run, [np.array([3.0]), np.array([])]))
     assert found["turn_ms"] == pytest.approx((4 + 2) / 30 * 1000)
     assert found["mouth_ms"] == pytest.approx((7 + 2) / 30 * 1000)
@@ -159,10 +159,10 @@ def test_strokes_on_stresses_and_off(scenes) -> None:
     assert found["strokes"] > 3 and found["median_distance_ms"] < 80
 
 
-def fake_product(jobs: list[Job], setting: Setting) -> list[dict]:
+def fake_product(asked: list[jobs.Job], setting: Setting) -> list[dict]:
     """Motion that follows nothing."""
     out = []
-    for job in jobs:
+    for job in asked:
         random = np.random.default_rng(zlib.crc32(str((job.a, job.b, job.options)).encode()))
         frames = max(int(soundfile.info(p).duration * 30) + 1 for p in (job.a, job.b) if p)
         persons = []
@@ -177,7 +177,7 @@ def fake_product(jobs: list[Job], setting: Setting) -> list[dict]:
 
 def test_sections_fit_together(scenes, tmp_path, monkeypatch) -> None:
     call = [0.2 * RANDOM.standard_normal(8000 * 24) * np.repeat(np.arange(12) % 2 == p, 16000) for p in (0, 1)]
-    monkeypatch.setattr(talk, "emitted", fake_product)
+    monkeypatch.setattr(jobs, "emitted", fake_product)
     for module in (listener, body):
         monkeypatch.setattr(module, "scenes", lambda part, count: scenes[:count])
     monkeypatch.setattr(mismatch, "call", lambda: (call, 8000))
