@@ -13,9 +13,10 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from body_skeleton import MIRROR, apply, matrix, solve_arm, transposed
 from body_style import Style
 from gestures import FIGURES, SHOULDER, TEMPO, Made, Stroke, given_up, make_stroke, plan_strokes, plan_touches
+from hand_poses import ANCHOR, BODY, CHEST, CHEST_OVER_HIPS, FINGERS, LIFT, POLE, POSE, WRIST
 from head_motion import Talk
 from locomotion import RATE_HZ, minimum_jerk, slow_noise
-from rests import ANCHOR, BODY, CHEST, CHEST_OVER_HIPS, FINGERS, LIFT, POLE, POSE, WRIST, Rest, draw_rest
+from rests import Rest, draw_rest
 
 
 STAYS_UP_S, HALF_DOWN_S = 2.0, 5.0

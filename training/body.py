@@ -72,7 +72,9 @@ class BodyConfig:
     actions: list[str] = field(default_factory=lambda: list(ACTIONS))
     emotions: int = 7
     relationships: list[str] = field(default_factory=lambda: list(RELATIONSHIPS))
-    schedule: dict = field(default_factory=lambda: {"T": 1000, "beta_start": 0.00085, "beta_end": 0.012})
+    schedule: dict = field(
+        default_factory=lambda: {"T": 1000, "beta_start": 0.00085, "beta_end": 0.012, "spacing": "quadratic"}
+    )
     steps: int = 4
     context_step: int = 20
 

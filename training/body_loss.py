@@ -50,7 +50,7 @@ def foot_velocity(frames: Tensor) -> Tensor:
 
 def emphasis(model: Body, steps: Tensor) -> Tensor:
     """Weight of the predictions at diffusion steps: the later in the sampling, the more of it is seen."""
-    return 0.5 + 2 * alpha_bars(model.config.schedule).float().to(steps.device)[steps]
+    return 0.6 + 1.4 * alpha_bars(model.config.schedule).float().to(steps.device)[steps]
 
 
 def differences(error: Tensor) -> list[Tensor]:

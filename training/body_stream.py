@@ -15,7 +15,7 @@ from torch import Tensor
 
 from body import Body
 from body_skeleton import integrate
-from diffusion import alpha_bars, sampling_steps
+from diffusion import alpha_bars, sampling_steps, spacing_of
 from layers import ring_bias, write_ring
 from philox import normals
 
@@ -79,7 +79,7 @@ class BlockStream:
         config = model.config
         self.model, self.seed, self.guidance = model, seed, guidance
         self.rows = 1 if guidance == 1 else 2
-        self.steps = sampling_steps(config.schedule["T"], steps or config.steps)
+        self.steps = sampling_steps(config.schedule["T"], steps or config.steps, spacing_of(config.schedule))
         self.alpha_bar = alpha_bars(config.schedule)
         self.rings = [torch.zeros(self.rows, config.window, 2 * config.d) for _ in range(config.layers)]
         self.blocks = 0

@@ -33,6 +33,8 @@ CLIP = (3.0, 12.0)
 BOUNDED = {"contact": (0.0, 1.0), "spread": (-1.0, 1.0), "Fingers": (0.0, 1.0)}
 MARGIN, TOTAL_SHARE = 0.05, 0.25
 OPENING_FRAMES = 32
+STATISTICS_STREAMS = 300
+"""Streams that statistics are taken of, at most: they have settled by then, and more would not fit in memory."""
 
 
 def named(table: dict, feature: str, default=None):
@@ -88,7 +90,8 @@ def importance(data: dict[str, np.ndarray], model: Body, part: str) -> Tensor:
 
 def both_statistics(data: dict[str, np.ndarray]) -> dict[str, dict[str, Tensor]]:
     """`statistics` of both parts; what the upper body is told of the lower's last frame comes after its own."""
-    out = {part: statistics(data[part], data["action"], part) for part in PARTS}
+    some = slice(None, None, -(-len(data["action"]) // STATISTICS_STREAMS))
+    out = {part: statistics(data[part][some], data["action"][some], part) for part in PARTS}
     for name in ("mean", "std", "step_std", "rest"):
         out["upper"][name] = torch.cat([out["upper"][name], out["lower"][name]])
     return out

@@ -24,6 +24,7 @@ from body_skeleton import (
     BONES, HAND, LOWER_JOINTS, UPPER_JOINTS, apply, arm_frames, forward, transposed, unit, wrist_angles,
 )  # fmt: skip
 from clip_files import RATE_HZ, Source, bones_of, read_bvh, read_gltf_clips, world
+from hand_poses import BODY, CHEST, CHEST_OVER_HIPS, FINGERS, LIFT, POLE, POSE, WRIST
 
 JOINTS = (*LOWER_JOINTS, *UPPER_JOINTS, "head")
 FULL_CURL, FULL_THUMB = 4.4, 2.4
@@ -175,8 +176,8 @@ def all_clips(only: tuple[str, ...] = ()) -> dict[str, Clip]:
 
 @dataclass
 class Phrase:
-    """A gesture from a clip: both arms' courses [2, k, 21] as poses of rests.py, the frame in which its stroke begins,
-    whether it needs both hands (else which), and the emotion groups it fits."""
+    """A gesture from a clip: both arms' courses [2, k, 21] as poses of hand_poses.py, the frame in which the
+    stroke begins, whether it needs both hands (else which), and the emotion groups it fits."""
 
     course: np.ndarray
     onset: int
@@ -204,9 +205,7 @@ PHRASES = {
 
 
 def arm_courses(clip: Clip) -> np.ndarray:
-    """Both arms of a clip [2, k, 21] as poses of rests.py (chest space, each in its own mirror)."""
-    from rests import BODY, CHEST, CHEST_OVER_HIPS, FINGERS, LIFT, POLE, POSE, WRIST
-
+    """Both arms of a clip [2, k, 21] as poses of hand_poses.py (chest space, each in its own mirror)."""
     k = len(clip.pose)
     position, rotation = skeleton_pose(clip)
     chest = transposed(rotation["upperChest"])

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from diffusion import alpha_bars, sampling_steps
+from diffusion import alpha_bars, sampling_steps, spacing_of
 from layers import Layer, head_slopes
 from philox import normals
 
@@ -272,7 +272,7 @@ class FaceStream:
     def __init__(self, model: Face, rows: int, conditions: Conditions, seed: int = 0, steps: int | None = None):
         config = model.config
         self.model, self.rows, self.seed = model, rows, seed
-        self.steps = sampling_steps(config.schedule["T"], steps or config.steps)
+        self.steps = sampling_steps(config.schedule["T"], steps or config.steps, spacing_of(config.schedule))
         self.alpha_bar = alpha_bars(config.schedule)
         self.rings = [torch.zeros(rows, config.window, 2 * config.d) for _ in range(config.layers)]
         self.frame_index = 0

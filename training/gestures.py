@@ -1,7 +1,7 @@
 """What hands do: the strokes that fall on a talker's stresses, clips as gestures, and hands that touch oneself.
 
 A gesture phrase is preparation, stroke, hold, retraction (Kendon, Kita); arms.py writes them out. Poses are those of
-rests.py, for the left arm; the right arm is the same code mirrored with its own draws.
+hand_poses.py, for the left arm; the right arm is the same code mirrored with its own draws.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 
 from body_style import FIGURES as STYLE, Style
 from clips import Phrase, phrases_of
+from hand_poses import CHEST, ELBOW_DOWN, FINGERS, HANDS, LIFT, POSE, WRIST, aimed, drawn, pose, posed
 from head_motion import Talk
 from locomotion import RATE_HZ, minimum_jerk
-from rests import CHEST, ELBOW_DOWN, FINGERS, HANDS, LIFT, POSE, WRIST, aimed, pose
 
 FIGURES = {
     # what: (value, source)
@@ -176,12 +176,12 @@ RATE = np.array([0.95, 1.1, 0.7, 1.05, 0.8, 1.3, 1.15])
 
 TOUCHES = {
     # place, elbow pole, fingers, back of the hand, hand
-    "nose": ((0.075, 0.165, 0.235), (0.35, -1.0, 0.2), (-0.35, 0.90, -0.25), (0.3, 0.2, 0.9), "point"),
-    "cheek": ((0.120, 0.140, 0.165), (0.45, -1.0, 0.1), (-0.20, 0.96, -0.12), (0.95, 0.2, 0.3), "lying"),
-    "hair": ((0.185, 0.255, 0.115), (0.9, -0.5, 0.1), (-0.45, 0.85, -0.25), (0.8, 0.4, 0.3), "curved"),
-    "chin": ((0.055, 0.085, 0.190), (0.25, -1.0, 0.30), (-0.28, 0.95, -0.15), (0.35, 0.0, 0.93), "chin"),
-    "sleeve": ((-0.080, -0.190, 0.215), (0.8, -0.7, -0.3), (-0.95, 0.1, 0.2), (0.0, 0.5, 0.85), "clasp"),
-    "chest": ((0.050, -0.090, 0.180), (0.7, -0.8, -0.2), (-0.95, 0.2, -0.1), (0.0, 0.1, 1.0), "lying"),
+    "nose": posed((0.075, 0.165, 0.235), (0.35, -1.0, 0.2), (-0.35, 0.90, -0.25), (0.3, 0.2, 0.9), "point"),
+    "cheek": posed((0.120, 0.140, 0.165), (0.45, -1.0, 0.1), (-0.20, 0.96, -0.12), (0.95, 0.2, 0.3), "lying"),
+    "hair": posed((0.185, 0.255, 0.115), (0.9, -0.5, 0.1), (-0.45, 0.85, -0.25), (0.8, 0.4, 0.3), "curved"),
+    "chin": posed((0.055, 0.085, 0.190), (0.25, -1.0, 0.30), (-0.28, 0.95, -0.15), (0.35, 0.0, 0.93), "chin"),
+    "sleeve": posed((-0.080, -0.190, 0.215), (0.8, -0.7, -0.3), (-0.95, 0.1, 0.2), (0.0, 0.5, 0.85), "clasp"),
+    "chest": posed((0.050, -0.090, 0.180), (0.7, -0.8, -0.2), (-0.95, 0.2, -0.1), (0.0, 0.1, 1.0), "lying"),
 }
 _TOUCH_ODDS = np.array([1.0, 0.8, 0.6, 1.0, 1.6, 0.6])
 
@@ -256,7 +256,7 @@ def plan_strokes(
         for at, _, weight in sorted(taken):
             feel = int(emotion[min(int(at * RATE_HZ), n - 1)])
             odds = _ODDS[:, feel] * taste
-            kind = str(random.choice(_KINDS, p=odds / odds.sum()))
+            kind = drawn(random, _KINDS, odds)
             if random.random() < (0.5 if out and at - out[-1].stress < 2.5 else 1.0):
                 hands = int(random.choice(3, p=style.hands))
             use = hands
@@ -291,7 +291,7 @@ def plan_touches(random: np.random.Generator, style: Style, emotion: np.ndarray,
             length = random.uniform(*FIGURES["touch s"][0])
             free = all(not (s.start - 1.6 < at + length and at < s.start + s.length + 1.2) for s in strokes)
             if free:
-                kind = str(random.choice(list(TOUCHES), p=odds / odds.sum()))
+                kind = drawn(random, list(TOUCHES), odds)
                 hand = int(random.choice([0, 2]))
                 out.append(Stroke(at, length, at, hand, kind, 1.0, feel, int(random.integers(2**31)), True))
         at += 1.5 + random.exponential(60 / style.adaptors)
@@ -299,8 +299,7 @@ def plan_touches(random: np.random.Generator, style: Style, emotion: np.ndarray,
 
 
 def _touch(random: np.random.Generator, stroke: Stroke) -> Made:
-    place, pole, fingers, back, hand = TOUCHES[stroke.kind]
-    at = pose(random, place, pole, aimed(place, pole, fingers, back), hand, 0.6, False)
+    at = pose(random, *TOUCHES[stroke.kind], 0.6, False)
     rub = np.zeros(POSE)
     rub[CHEST] = random.normal(0, (0.006, 0.010, 0.003))
     rub[WRIST] = random.normal(0, (0.03, 0.08, 0.04))

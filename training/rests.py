@@ -1,7 +1,6 @@
-"""Where hands are when they do nothing: rest poses standing and sitting, finger shapes, and when a pose changes.
+"""Where hands are when they do nothing: rest poses standing and sitting, and when a pose changes.
 
-Poses are written for the left arm, +x away from the midline; the right arm is the same code mirrored with its own
-draws, so that the hands never mirror exactly. A hand is given by where its fingers and its back point.
+Poses are those of hand_poses.py, for the left arm.
 """
 
 from __future__ import annotations
@@ -10,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from body_skeleton import HAND, arm_frames, unit, wrist_angles
 from body_style import Style
+from hand_poses import ELBOW_BACK, ELBOW_DOWN, drawn, pose, posed
 from locomotion import RATE_HZ
 
 FIGURES = {
@@ -22,68 +21,17 @@ FIGURES = {
 }
 """The figures of this file; textbook priors."""
 
-# One arm's pose: wrist in the upper chest's space, wrist in the facing frame from the hips, how much of the second,
-# pole of the elbow, wrist angles (supination, flexion, deviation), hand, shoulder lift.
-CHEST, BODY, ANCHOR, POLE, WRIST, FINGERS, LIFT = (
-    slice(0, 3), slice(3, 6), 6, slice(7, 10), slice(10, 13), slice(13, 20), 20
-)  # fmt: skip
-POSE = 21
-CHEST_OVER_HIPS = np.array([0.0, 0.34, 0.0])
-
-HANDS = {
-    # curl of thumb, index, middle, ring, little; spread; opposition
-    "relaxed": (0.22, 0.26, 0.32, 0.37, 0.40, 0.00, 0.35),
-    "open": (0.08, 0.10, 0.12, 0.16, 0.20, 0.30, 0.10),
-    "flat": (0.12, 0.08, 0.08, 0.10, 0.14, 0.05, 0.20),
-    "curved": (0.20, 0.24, 0.26, 0.30, 0.34, 0.25, 0.35),
-    "point": (0.45, 0.06, 0.66, 0.74, 0.76, 0.00, 0.65),
-    "two": (0.45, 0.06, 0.08, 0.72, 0.76, 0.25, 0.65),
-    "pinch": (0.34, 0.46, 0.40, 0.34, 0.30, 0.10, 0.90),
-    "claw": (0.24, 0.36, 0.38, 0.40, 0.42, 0.45, 0.40),
-    "fist": (0.50, 0.72, 0.76, 0.78, 0.80, -0.1, 0.60),
-    "clasp": (0.34, 0.46, 0.50, 0.54, 0.56, 0.00, 0.45),
-    "lying": (0.16, 0.16, 0.18, 0.22, 0.26, 0.08, 0.20),
-    "tucked": (0.30, 0.50, 0.55, 0.58, 0.60, 0.00, 0.30),
-    "chin": (0.10, 0.42, 0.62, 0.68, 0.70, 0.00, 0.30),
-}
-"""Finger shapes."""
-
-ELBOW_BACK, ELBOW_DOWN = (0.30, -0.25, -1.0), (0.42, -1.0, -0.45)
-
-
-def aimed(
-    place: tuple[float, float, float], pole: tuple[float, float, float], fingers: tuple, back: tuple
-) -> tuple[float, float, float]:
-    """Wrist angles that let a LEFT hand's fingers and its back point in these directions of the chest."""
-    along = unit(np.array(fingers, float))
-    up = unit(np.array(back, float) - np.dot(back, along) * along)
-    hand = np.stack([along, up, np.cross(along, up)], -1)[None]
-    forearm = arm_frames(np.array([place], float), np.array([pole], float), np.zeros((1, 3)))
-    supination, flexion, deviation = wrist_angles(forearm, hand)[0]
-    # Beyond what a wrist can do the hand is where the forearm takes it.
-    return (
-        float(np.clip(supination, -1.7, 1.5)),
-        float(np.clip(flexion, -0.9, 1.1)),
-        float(np.clip(deviation, -0.5, 0.45)),
-    )
-
-
-def _arm(place: tuple, pole: tuple, fingers: tuple, back: tuple, hand: str, hips: bool = False) -> tuple:
-    chest = tuple(np.array(place) - CHEST_OVER_HIPS) if hips else place
-    return place, pole, aimed(chest, pole, fingers, back), hand
-
-
 # Rest poses: place (chest space, or from the hips), elbow pole, wrist angles, hand; left then right arm.
 _SIDE = ((0.245, -0.372, 0.045), ELBOW_BACK, (-0.25, 0.12, 0.0), "relaxed")
 _THIGH = ((0.135, 0.096, 0.25), ELBOW_DOWN, (-1.15, -0.36, -0.1), "lying")
-_ON_HIP = _arm((0.205, 0.105, -0.005), (1.0, 0.0, -0.5), (-0.35, -0.45, 0.8), (0.9, 0.2, 0.4), "lying", True)
-_POCKET = _arm((0.226, 0.005, 0.030), (0.6, 0.0, -1.0), (-0.18, -0.95, 0.2), (0.95, -0.2, 0.1), "tucked", True)
-_BEHIND = _arm((0.055, -0.290, -0.190), (1.0, 0.1, -0.5), (-0.75, -0.65, -0.1), (0.1, 0.1, 1.0), "clasp")
-_BEHIND_LOW = _arm((0.045, -0.325, -0.215), (1.0, 0.1, -0.5), (-0.7, -0.7, -0.1), (0.1, 0.1, 1.0), "clasp")
-_FOLD_IN = _arm((-0.045, -0.150, 0.195), (0.9, -0.75, -0.1), (-0.93, 0.25, -0.28), (0.0, 0.35, 0.95), "lying")
-_FOLD_OUT = _arm((-0.035, -0.115, 0.240), (0.9, -0.70, 0.0), (-0.92, 0.22, -0.32), (0.1, 0.45, 0.9), "lying")
-_PROP = _arm((-0.060, -0.165, 0.190), (0.9, -0.6, -0.1), (-0.98, 0.1, 0.1), (0.0, -0.2, 0.98), "curved")
-_CHIN = _arm((0.055, 0.085, 0.185), (0.25, -1.0, 0.30), (-0.28, 0.95, -0.15), (0.35, 0.0, 0.93), "chin")
+_ON_HIP = posed((0.205, 0.105, -0.005), (1.0, 0.0, -0.5), (-0.35, -0.45, 0.8), (0.9, 0.2, 0.4), "lying", True)
+_POCKET = posed((0.226, 0.005, 0.030), (0.6, 0.0, -1.0), (-0.18, -0.95, 0.2), (0.95, -0.2, 0.1), "tucked", True)
+_BEHIND = posed((0.055, -0.290, -0.190), (1.0, 0.1, -0.5), (-0.75, -0.65, -0.1), (0.1, 0.1, 1.0), "clasp")
+_BEHIND_LOW = posed((0.045, -0.325, -0.215), (1.0, 0.1, -0.5), (-0.7, -0.7, -0.1), (0.1, 0.1, 1.0), "clasp")
+_FOLD_IN = posed((-0.045, -0.150, 0.195), (0.9, -0.75, -0.1), (-0.93, 0.25, -0.28), (0.0, 0.35, 0.95), "lying")
+_FOLD_OUT = posed((-0.035, -0.115, 0.240), (0.9, -0.70, 0.0), (-0.92, 0.22, -0.32), (0.1, 0.45, 0.9), "lying")
+_PROP = posed((-0.060, -0.165, 0.190), (0.9, -0.6, -0.1), (-0.98, 0.1, 0.1), (0.0, -0.2, 0.98), "curved")
+_CHIN = posed((0.055, 0.085, 0.185), (0.25, -1.0, 0.30), (-0.28, 0.95, -0.15), (0.35, 0.0, 0.93), "chin")
 _OVER_WRIST = ((-0.105, -0.215, 0.175), (0.8, -0.8, -0.5), (-0.55, 0.10, 0.0), "clasp")
 RESTS = {
     "sides": (_SIDE, _SIDE),
@@ -162,27 +110,6 @@ WALKING = {"sides": 0.72, "left pocket": 0.06, "right pocket": 0.05, "pockets": 
 """What hands do during a walk, as shares."""
 
 
-def pose(
-    random: np.random.Generator,
-    place: np.ndarray,
-    pole: np.ndarray,
-    wrist: np.ndarray,
-    hand: str,
-    loose: float,
-    legs: bool,
-) -> np.ndarray:
-    """A pose [21] with its own small differences; `legs` says that the place is stated from the hips."""
-    out = np.zeros(POSE)
-    place = np.asarray(place, float) + loose * random.normal(0, (0.008, 0.008, 0.008))
-    out[CHEST] = place - CHEST_OVER_HIPS if legs else place
-    out[BODY] = place if legs else place + CHEST_OVER_HIPS
-    out[ANCHOR] = legs
-    out[POLE] = np.asarray(pole) + loose * random.normal(0, 0.06, 3)
-    out[WRIST] = np.asarray(wrist) + loose * random.normal(0, (0.12, 0.07, 0.05))
-    out[FINGERS] = np.array(HANDS[hand]) + loose * random.normal(0, 0.045, HAND)
-    return out
-
-
 @dataclass
 class Rest:
     """A rest pose from `start` s on: its name and both arms' poses [2, 21]."""
@@ -227,7 +154,7 @@ def rest_schedule(
         odds *= [style.clasps if name in _CLASPED else 1.0 for name in shares]
         if walk and not seated:
             odds = np.array([WALKING.get(name, 0.0) for name in shares])
-        return draw_rest(random, at, str(random.choice(list(shares), p=odds / odds.sum())))
+        return draw_rest(random, at, drawn(random, list(shares), odds))
 
     out, due = [draw(-1.0, bool(walking[: int(2 * RATE_HZ)].any()))], random.uniform(6, 30)
     seated = sitting > 0.5

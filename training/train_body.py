@@ -124,7 +124,7 @@ def passes(
     features = len(model.config.features)
     with torch.no_grad():
         x0, steps = predict(given)
-        made = model.clamp(x0[torch.arange(len(x0)), steps.argmin(1)])
+        made = model.clamp(x0[torch.arange(len(x0)), steps.argmax(1)])
         frames = model.bounded(model.frames(made, given.before[..., :features]))
         mixed = (torch.rand(made.shape[:2], generator=generator) < 0.6).to(made.device)
         mixed[:, 0] = False
@@ -264,7 +264,7 @@ def train(part: str, config: dict, target: Path, first: Path | None = None, hear
     lower = fresh("lower", stats["lower"]).to(device)
     still = importance(data, model, part).to(device)
     if first:
-        print("warm:", " ".join(warm(model, first)), flush=True)
+        print(f"warm: {len(warm(model, first))} tensors", flush=True)
     run = Run(model, config, target, {"model_config": model.config.to_dict()})
 
     def changed(state: dict[str, Tensor]) -> None:

@@ -2,6 +2,7 @@
 
     python train_dim.py                                  # configs/dim.json, resumes by itself
     python train_dim.py --name try --set stages.vq.steps=200
+    python train_dim.py --set warm=WEIGHTS first=pretrain # go on with a network that has its codes
 
 `vq`: both VQ-VAEs. `pretrain`: masked and contrastive learning of the encoders with cross-entropy of the codes.
 `finetune`: the network's own draws in its past, and VQ decoders that make smooth motion of drawn codes. Checkpoints,
@@ -76,7 +77,12 @@ def draw(log: list[dict], path: Path) -> None:
 
 
 def load_average(path: Path | None = None) -> tuple[Dim, dict[str, str]]:
-    """The averaged model of a checkpoint and what the weight file should say about its training."""
+    """The averaged model of a checkpoint, or that of exported weights, and what the weight file should say about its
+    training."""
+    if path and path.suffix == ".safetensors":
+        from export_dim import load_dim
+
+        return load_dim(path), {}
     saved = torch.load(path or cache_folder() / "runs/dim/checkpoint.pt", map_location="cpu", weights_only=True)
     model = Dim(DimConfig(**saved["config"]["model"]))
     model.load_state_dict(saved["average"])
@@ -147,10 +153,9 @@ class Training:
         self.model.rest_motion.copy_(self.model.normalise(torch.zeros_like(self.model.mean)))
         if config["warm"]:
             # Codes, and what predicts them, keep their meaning only with the scale they were learnt in.
-            saved = torch.load(config["warm"], map_location=self.device, weights_only=True)
-            self.model.load_state_dict(saved["average"])
+            self.model.load_state_dict(load_average(Path(config["warm"]))[0].state_dict())
         self.average = Average(self.model, config["average"])
-        self.stage, self.step, self.log, self.optimiser_state = STAGES[0], 0, [], None
+        self.stage, self.step, self.log, self.optimiser_state = config["first"], 0, [], None
         if self.path.exists():
             saved = torch.load(self.path, map_location=self.device, weights_only=True)
             self.model.load_state_dict(saved["model"])
@@ -195,13 +200,14 @@ class Training:
             trained = {k.removeprefix(prefix): v for k, v in self.average.state.items() if k.startswith(prefix)}
             if self.stage == "pretrain" and self.step == 0:
                 self.model.get_submodule(name).load_state_dict(trained)
-        if self.stage == "pretrain" and self.step == 0 and not self.config["warm"]:
+        anew = self.stage == "pretrain" and self.step == 0 and self.config["first"] == "vq"
+        if anew and not self.config["warm"]:
             lay_out_codes(self.model, self.generators[0])
         self.model.set_rest(torch.zeros_like(self.model.mean))
         self.average.state["rest_codes"] = self.model.rest_codes.clone()
         for corpus in (self.corpus, self.validation):
             corpus.label(self.model)
-        if self.stage == "pretrain" and self.step == 0 and self.config["warm"]:
+        if anew and self.config["warm"]:
             carry_codes(self.model, load_average(Path(self.config["warm"]))[0].to(self.device), self.corpus)
 
     def role_loss(

@@ -22,7 +22,8 @@ from torch import Tensor
 import corpus_grid
 import corpus_utterances
 from corpus_speech import cache_folder, shared_data
-from face import Face, FaceConfig, alpha_bars, sampling_steps
+from diffusion import alpha_bars, sampling_steps, spacing_of
+from face import Face, FaceConfig
 from face_loss import JAW, LIPS, MOUTH, Gap, face_loss
 from face_metrics import CLOSED_SHARE, load_ict
 from face_windows import Batch, Recordings, Windows
@@ -44,10 +45,10 @@ def noised_copies(
     or any step.
     """
     config = model.config
-    total, batch = config.schedule["T"], z.shape[0]
+    total, batch, spacing = config.schedule["T"], z.shape[0], spacing_of(config.schedule)
     bars = alpha_bars(config.schedule).float()
-    default = torch.tensor(sampling_steps(total, config.steps))
-    known = torch.tensor(sorted({t for s in range(1, 9) for t in sampling_steps(total, s)}))
+    default = torch.tensor(sampling_steps(total, config.steps, spacing))
+    known = torch.tensor(sorted({t for s in range(1, 9) for t in sampling_steps(total, s, spacing)}))
     steps = torch.empty(batch, copies, dtype=torch.long)
     for row in steps:
         draw = torch.rand((), generator=generator)

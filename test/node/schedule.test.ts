@@ -44,6 +44,8 @@ suite('visited steps', () => {
     expect(visitedSteps(1000, 4)).toEqual([999, 749, 499, 249]);
     expect(visitedSteps(1000, 1)).toEqual([999]);
     expect(visitedSteps(1000, 3)).toEqual([999, 666, 332]);
+    expect(visitedSteps(1000, 4, 'quadratic')).toEqual([999, 562, 249, 62]);
+    expect(visitedSteps(20, 8, 'quadratic')).toEqual([19, 14, 10, 7, 4, 2, 0, 0]);
     expect(visitedSteps(1000, 4, 'leading')).toEqual([751, 501, 251, 1]);
     expect(visitedSteps(1000, 3, 'leading')).toEqual([667, 334, 1]);
     const fifty = visitedSteps(1000, 50, 'leading');

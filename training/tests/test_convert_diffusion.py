@@ -18,6 +18,7 @@ CASES = [
     (DIFFSPEAKER, 8, 0.5, {}),
     (DIFFSPEAKER, 3, 1.0, {"spacing": "leading"}),
     (DIFFSPEAKER, 50, 0.0, {"spacing": "leading", "rule": "x0-replacement"}),
+    (DIFFSPEAKER, 4, 0.0, {"spacing": "quadratic"}),
     (DIFFSPEAKER, 4, 0.3, {"rule": "x0-replacement"}),
     (DIFFSPEAKER, 4, 0.0, {"rule": "x0-replacement", "prediction": "eps"}),
     (DANCE, 6, 0.0, {"prediction": "eps"}),

@@ -59,6 +59,7 @@ def test_a_frame_sees_no_future_and_no_further_than_its_window():
 
 def test_schedule():
     assert sampling_steps(1000, 4) == [999, 749, 499, 249]
+    assert sampling_steps(1000, 4, "quadratic") == [999, 562, 249, 62]
     bars = alpha_bars(SMALL.schedule)
     assert abs(float(bars[0]) - (1 - 0.00085)) < 1e-9 and float(bars[-1]) < 0.005
 

@@ -89,13 +89,18 @@ const layerConfig = (file: Checkpoint): LayerConfig => ({
 });
 
 function denoiserConfig(file: Checkpoint): DenoiserConfig {
-  const { T, beta_start, beta_end, betas } = (file.config.schedule ?? {}) as Record<string, number> & {
-    betas?: 'scaled_linear' | 'linear';
-  };
+  const { T, beta_start, beta_end, betas, spacing } = (file.config.schedule ?? {}) as Record<string, number> &
+    Pick<ScheduleConfig, 'betas' | 'spacing'>;
   return {
     ...layerConfig(file),
     layers: file.number('layers'),
-    schedule: { T, betaStart: beta_start, betaEnd: beta_end, ...(betas && { betas }) },
+    schedule: {
+      T,
+      betaStart: beta_start,
+      betaEnd: beta_end,
+      ...(betas && { betas }),
+      ...(spacing && { spacing }),
+    },
     prediction: file.config.prediction === 'eps' ? 'eps' : 'x0',
     contextStep: file.number('context_step'),
   };
