@@ -25,12 +25,13 @@ from body_style import Style, draw_style
 from corpus_conversation import folder
 from gestures import Stroke
 from head_motion import DEGREE, Talk, head_motion, poses
+from interplay import talks
 from locomotion import RATE_HZ, ahead_of, left_of, lower_body, minimum_jerk, slow_noise
 from phones import PHONES, SILENCE
 from rests import rest_schedule
 from scenes import FIGURES as SCENES, Scene, lay_scene
 from stage import WALK
-from upper_face import Voice, accents, phrases
+from upper_face import Voice, phrases
 
 FIGURES = {
     # what: (value, source)
@@ -60,11 +61,11 @@ def voice_of(phone: np.ndarray, mel: np.ndarray) -> Voice:
     return Voice(segments, level, usual)
 
 
-def talks(voices: list[Voice], frames: int) -> list[Talk]:
-    """Phrases, turns, accents and loudness of both persons."""
+def turns_of(voices: list[Voice]) -> list[list[tuple[float, float]]]:
+    """Turns of both persons: phrases between which the other says nothing of length."""
     out = []
     runs = [phrases(v.segments) for v in voices]
-    for i, voice in enumerate(voices):
+    for i in (0, 1):
         turns: list[list[float]] = []
         for a, b in runs[i]:
             between = [1 for c, d in runs[1 - i] if turns and c < a and d > turns[-1][1] and d - c > 0.6]
@@ -72,11 +73,7 @@ def talks(voices: list[Voice], frames: int) -> list[Talk]:
                 turns[-1][1] = b
             else:
                 turns.append([a, b])
-        speaking = np.zeros(frames, bool)
-        for a, b in runs[i]:
-            speaking[int(a * RATE_HZ) : int(np.ceil(b * RATE_HZ))] = True
-        level = np.clip((voice.level_db - voice.usual_db + 16) / 22, 0, 1) * speaking
-        out.append(Talk(runs[i], [(a, b) for a, b in turns], accents(voice), speaking, level))
+        out.append([(a, b) for a, b in turns])
     return out
 
 
@@ -216,7 +213,8 @@ def animate(
     `held_out` draws persons and places from ranges that training does not use."""
     random = np.random.default_rng([seed, 91])
     n = phone.shape[1]
-    talk = talks([voice_of(phone[i], mel[i]) for i in (0, 1)], n)
+    voices = [voice_of(phone[i], mel[i]) for i in (0, 1)]
+    talk = talks(voices, turns_of(voices), [[], []])
     relationship = int(random.choice(6, p=SCENES["relationship"][0]))
     styles = [draw_style(random, relationship, held_out) for _ in (0, 1)]
     scene = lay_scene(random, n, talk, styles, relationship, kind)

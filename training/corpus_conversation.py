@@ -39,7 +39,7 @@ from corpus_speech import RATE_HZ, cache_folder
 from head_motion import head_motion
 from interplay import plan, talks
 from learning import mixed
-from lips import STYLES, Segment, jaw_gain, mouth_curves
+from lips import STYLES, jaw_gain, mouth_curves, with_silences
 from mel import FRAME_RATE_HZ, tick_rows
 from phones import PHONE_ID, PHONES, frame_phones
 from talk_sound import lay_acts, microphones, voices_of
@@ -130,16 +130,10 @@ def mouth(own: Voice, style: np.ndarray, emotion: np.ndarray) -> np.ndarray:
 
 def stored_voice(stream: dict[str, np.ndarray], person: int) -> Voice:
     """The voice of a stored stream's person."""
-    covered: list[Segment] = []
-    at = 0.0
-    for phone, start, length in stream[f"segments_{person}"].astype(float):
-        if start > at + 1e-3:
-            covered.append(("SIL", at, start - at))
-        covered.append((PHONES[int(phone)], start, length))
-        at = start + length
-    if at < STREAM_S:
-        covered.append(("SIL", at, STREAM_S - at))
-    return Voice(covered, stream["level_db"][person].astype(float), stream["usual_db"][person].astype(float))
+    segments = stream[f"segments_{person}"].astype(float)
+    spoken = [(PHONES[int(phone)], start, length) for phone, start, length in segments]
+    levels = (stream[name][person].astype(float) for name in ("level_db", "usual_db"))
+    return Voice(with_silences(spoken, STREAM_S), *levels)
 
 
 def stored_face(stream: dict[str, np.ndarray]) -> np.ndarray:

@@ -20,7 +20,7 @@ import torch
 from augment import AUGMENT, NOMINAL_RMS, SpeechWindows, gain, warped_filters
 from corpus_speech import RATE_HZ, Utterance, cache_folder, load_utterances, shared_data
 from learning import mixed
-from lips import CHANNEL, TRACKED_JAW, Segment, mouth_curves
+from lips import CHANNEL, TRACKED_JAW, Segment, mouth_curves, with_silences
 from mel import FRAME_RATE_HZ, tick_rows
 from phones import PHONES, frame_phones
 
@@ -50,14 +50,8 @@ def filled(values: np.ndarray) -> np.ndarray:
 
 def covering(segments: np.ndarray, end_s: float) -> list[Segment]:
     """Segments [k, 3] of the corpus as (phone, start s, duration s) with the silences between, up to `end_s`."""
-    out: list[Segment] = []
-    at = 0.0
-    for phone, start, duration in segments:
-        if start > at + 1e-3:
-            out.append(("SIL", at, float(start) - at))
-        out.append((PHONES[int(phone)], float(start), float(duration)))
-        at = float(start) + float(duration)
-    return [*out, ("SIL", at, max(end_s - at, 0.05))]
+    spoken = [(PHONES[int(phone)], float(start), float(duration)) for phone, start, duration in segments]
+    return with_silences(spoken, end_s, least_s=0.05)
 
 
 def resampled(values: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ import torch
 
 from corpus_grid import FRAMES, LOOKAHEAD, covering, encode
 from corpus_speech import RATE_HZ, Utterance, cache_folder, load_utterances
-from lips import VOWEL, jaw_gain, levels_db, mouth_curves
+from lips import jaw_gain, levels_db, mouth_curves, usual_level_db
 from mel import FRAME_RATE_HZ, tick_rows
 from phones import PHONES, frame_phones
 
@@ -31,13 +31,8 @@ def window(random: np.random.Generator, utterance: Utterance) -> dict[str, np.nd
     samples = np.pad(samples, (0, (FRAMES + LOOKAHEAD + 2) * RATE_HZ // FRAME_RATE_HZ))
     phones = covering(utterance.segments, len(samples) / RATE_HZ)
     level = levels_db(samples, FRAMES)
-    nuclei = [
-        level[int(a * FRAME_RATE_HZ) : int((a + d) * FRAME_RATE_HZ) + 2].max(initial=-100.0)
-        for phone, a, d in phones
-        if phone in VOWEL
-    ]
     loud = np.maximum.reduce([np.roll(level, k) for k in (-1, 0, 1)])
-    gain = jaw_gain(loud, float(np.median(nuclei)) if nuclei else -30.0)
+    gain = jaw_gain(loud, usual_level_db(level, phones))
     face = mouth_curves(phones, np.arange(FRAMES) / FRAME_RATE_HZ, gain)
     ids = frame_phones([(PHONES.index(p), a, d) for p, a, d in phones], FRAMES)
     mel = tick_rows(samples, FRAMES + LOOKAHEAD, np.float32)

@@ -14,6 +14,7 @@ import numpy as np
 
 from face import ARKIT_51
 from lip_targets import ARTICULATORS, CLOSED, GROUP_OF, GROUPS, INDEX, PARTS, STRENGTHS, TARGETS, TEETH
+from mel import FRAME_RATE_HZ
 
 CHANNEL = {name: i for i, name in enumerate(ARKIT_51)}
 
@@ -157,6 +158,32 @@ def merged_silences(segments: list[Segment]) -> list[Segment]:
     return out
 
 
+def with_silences(segments: list[Segment], end_s: float, least_s: float = 0.0) -> list[Segment]:
+    """The same phones with the silences between them and up to `end_s`, the last of at least `least_s`."""
+    out: list[Segment] = []
+    at = 0.0
+    for phone, start, duration in segments:
+        if start > at + 1e-3:
+            out.append(("SIL", at, start - at))
+        out.append((phone, start, duration))
+        at = start + duration
+    rest = max(end_s - at, least_s)
+    return [*out, ("SIL", at, rest)] if rest > 0 else out
+
+
+def stretches(segments: list[Segment], pause_s: float) -> list[tuple[float, float]]:
+    """Start and end of each stretch of speech without a pause of `pause_s`."""
+    runs: list[list[float]] = []
+    for phone, start, duration in segments:
+        if phone == "SIL":
+            continue
+        if runs and start - runs[-1][1] < pause_s:
+            runs[-1][1] = start + duration
+        else:
+            runs.append([start, start + duration])
+    return [(a, b) for a, b in runs]
+
+
 def gates(segments: list[Segment], times: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Closure gate 0..1 per bilabial phone name, [n] each, and the labiodental gate [n]."""
     closed = {phone: np.zeros(len(times)) for phone in CLOSED}
@@ -198,15 +225,7 @@ def _long_silence(segments: list[Segment], index: int) -> bool:
 def activity(segments: list[Segment], times: np.ndarray) -> np.ndarray:
     """Share [n] of the speech posture: 0 at rest, 1 in speech, opening ONSET_LEAD_S early and closing late."""
     out = np.zeros(len(times))
-    runs: list[list[float]] = []
-    for phone, start, duration in segments:
-        if phone == "SIL":
-            continue
-        if runs and start - runs[-1][1] < PAUSE_S:
-            runs[-1][1] = start + duration
-        else:
-            runs.append([start, start + duration])
-    for start, end in runs:
+    for start, end in stretches(segments, PAUSE_S):
         lo, hi = np.searchsorted(times, [start - ONSET_LEAD_S, end + OFFSET_TAIL_S])
         t = times[lo:hi]
         rise = np.clip((t - start + ONSET_LEAD_S) / (ONSET_LEAD_S + 0.03), 0, 1)
@@ -228,6 +247,16 @@ def levels_db(samples: np.ndarray, frames: int, rate_hz: float = 30.0, sample_ra
     a, b = np.clip(centre - half, 0, len(samples)), np.clip(centre + half, 0, len(samples))
     mean = (power[b] - power[a]) / (2 * half)
     return 10 * np.log10(np.maximum(mean, 1e-10))
+
+
+def usual_level_db(level_db: np.ndarray, segments: list[Segment], start_s: float = 0.0) -> float:
+    """The talker's usual vowel level: the median of the vowels' largest levels [n] at 30/s, counted from `start_s`."""
+    nuclei = [
+        level_db[int((a - start_s) * FRAME_RATE_HZ) : int((a + d - start_s) * FRAME_RATE_HZ) + 2].max(initial=-100.0)
+        for phone, a, d in segments
+        if phone in VOWEL
+    ]
+    return float(np.median(nuclei)) if nuclei else -30.0
 
 
 def mouth_curves(

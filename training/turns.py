@@ -12,7 +12,7 @@ import numpy as np
 
 from augment import SpeechWindows, gain
 from corpus_speech import RATE_HZ, Utterance
-from lips import VOWEL, Segment, levels_db
+from lips import Segment, levels_db, usual_level_db, with_silences
 from mel import FRAME_RATE_HZ
 from phones import PHONES, SILENCE
 from prosody import laugh, low_stretches, pitch
@@ -157,12 +157,7 @@ class Person:
         self.segments = sorted(self.segments + [s for s in placed if s[0] != PHONES[SILENCE]], key=lambda s: s[1])
         self.cues += [offset + c / speed for c in piece.cues]
         level = levels_db(spoken, int(len(spoken) / RATE_HZ * FRAME_RATE_HZ) + 1)
-        nuclei = [
-            level[int((a - offset) * FRAME_RATE_HZ) : int((a + d - offset) * FRAME_RATE_HZ) + 2].max(initial=-100.0)
-            for phone, a, d in placed
-            if phone in VOWEL
-        ]
-        self.usual.append((offset, float(np.median(nuclei)) if nuclei else -30.0))
+        self.usual.append((offset, usual_level_db(level, placed, offset)))
         return end
 
     def speak(self, at_s: float, length_s: float) -> float:
@@ -199,20 +194,12 @@ class Person:
 
     def voice(self) -> Voice:
         """Phones that cover the whole stream, levels and the usual vowel level per frame."""
-        covered: list[Segment] = []
-        at, frames = 0.0, int(self.seconds * FRAME_RATE_HZ)
-        for phone, start, duration in self.segments:
-            if start > at + 1e-3:
-                covered.append(("SIL", at, start - at))
-            covered.append((phone, start, duration))
-            at = start + duration
-        if at < self.seconds:
-            covered.append(("SIL", at, self.seconds - at))
+        frames = int(self.seconds * FRAME_RATE_HZ)
         self.usual.sort()
         usual = np.full(frames, self.usual[0][1] if self.usual else -30.0)
         for start, level in self.usual:
             usual[max(int((start - 0.2) * FRAME_RATE_HZ), 0) :] = level
-        return Voice(covered, levels_db(self.sound, frames), usual)
+        return Voice(with_silences(self.segments, self.seconds), levels_db(self.sound, frames), usual)
 
 
 def turn_length(random: np.random.Generator, kind: str, leads: bool, telling: bool) -> float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.signal import lfilter
 
-from lips import CHANNEL, STYLES, VOWEL, Segment
+from lips import CHANNEL, STYLES, VOWEL, Segment, stretches
 
 if TYPE_CHECKING:
     from interplay import Acts
@@ -88,15 +88,7 @@ def smoothed(values: np.ndarray, seconds: float = CONDITION_SMOOTHING_S) -> np.n
 
 def phrases(segments: list[Segment]) -> list[tuple[float, float]]:
     """Start and end of each stretch of speech without a pause of PHRASE_PAUSE_S."""
-    runs: list[list[float]] = []
-    for phone, start, duration in segments:
-        if phone == "SIL":
-            continue
-        if runs and start - runs[-1][1] < PHRASE_PAUSE_S:
-            runs[-1][1] = start + duration
-        else:
-            runs.append([start, start + duration])
-    return [(a, b) for a, b in runs]
+    return stretches(segments, PHRASE_PAUSE_S)
 
 
 def talking(segments: list[Segment], frames: int) -> np.ndarray:
