@@ -73,7 +73,9 @@ class BodyConfig:
     emotions: int = 7
     relationships: list[str] = field(default_factory=lambda: list(RELATIONSHIPS))
     schedule: dict = field(
-        default_factory=lambda: {"T": 1000, "beta_start": 0.00085, "beta_end": 0.012, "spacing": "quadratic"}
+        default_factory=lambda: {
+            "T": 1000, "beta_start": 0.00085, "beta_end": 0.012, "spacing": "quadratic", "keeps": "variance"
+        }
     )
     steps: int = 4
     context_step: int = 20

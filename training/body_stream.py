@@ -15,7 +15,7 @@ from torch import Tensor
 
 from body import Body
 from body_skeleton import integrate
-from diffusion import alpha_bars, sampling_steps, spacing_of
+from diffusion import alpha_bars, direction_of, sampling_steps, spacing_of
 from layers import ring_bias, write_ring
 from philox import normals
 
@@ -154,7 +154,7 @@ class BlockStream:
             x0 = model.clamp(x0)
             a = float(self.alpha_bar[step])
             a_next = float(self.alpha_bar[self.steps[i + 1]]) if i + 1 < len(self.steps) else 1.0
-            keep = math.sqrt((1 - a_next) / (1 - a))
+            keep = direction_of(config.schedule, a, a_next) / math.sqrt(1 - a)
             x = (math.sqrt(a_next) - keep * math.sqrt(a)) * x0 + keep * x
             kept_x0.append(x0)
             kept_x.append(x)

@@ -1,7 +1,7 @@
 """Noise schedules and sampling steps, the Python counterpart of `src/engine/model/schedule.ts`.
 
-A schedule is {"T", "beta_start", "beta_end"}, where it is not `scaled_linear` {"betas": "linear"}, and where the steps
-are not `trailing` {"spacing": …}.
+A schedule is {"T", "beta_start", "beta_end"}, where it is not `scaled_linear` {"betas": "linear"}, where the steps
+are not `trailing` {"spacing": …}, and for steps that keep the spread of the data {"keeps": "variance"}.
 """
 
 import math
@@ -23,6 +23,18 @@ def alpha_bars(schedule):
 def spacing_of(schedule):
     """How a schedule's sampling steps are spaced."""
     return schedule.get("spacing", "trailing")
+
+
+def direction_of(schedule, now, prev, sigma=0.0):
+    """The weight of the noise in a step from ᾱ `now` to ᾱ `prev` that adds noise of `sigma`.
+
+    A schedule that keeps the `variance` takes as much more of it as makes data of unit variance keep theirs: x0 is a mean
+    of all that may be meant, and few steps of plain DDIM end nearer to that mean than any motion is (0.3 to 0.7 of its
+    spread at 4 steps).
+    """
+    if schedule.get("keeps") != "variance" or prev == 1:
+        return math.sqrt(max(0.0, 1 - prev - sigma * sigma))
+    return max(0.0, math.sqrt(max(0.0, 1 - sigma * sigma)) - math.sqrt(prev * now)) / math.sqrt(1 - now)
 
 
 def sampling_steps(total, steps, spacing="trailing"):
@@ -67,12 +79,13 @@ class Step:
         return out + self.sigma * noise if self.sigma else out
 
 
-def denoising_steps(schedule, steps, eta=0.0, spacing="trailing", rule="ddim", prediction="x0"):
+def denoising_steps(schedule, steps, eta=0.0, spacing=None, rule="ddim", prediction="x0"):
     """The steps from noise to clean: DDIM with eta 0, ancestral DDPM with eta 1.
 
     `leading` ends at ᾱ_0 as diffusers does, `trailing` at the data itself. Rule `x0-replacement` is the step of
     diffusers 0.11 for x0 predictions, which takes x0 for the noise too: x_prev = (√ᾱ_prev + √(1 − ᾱ_prev)) x0.
     """
+    spacing = spacing or spacing_of(schedule)
     bars = [float(bar) for bar in alpha_bars(schedule)]
     times = sampling_steps(schedule["T"], steps, spacing)
     replaces = rule == "x0-replacement" and prediction == "x0"
@@ -81,7 +94,7 @@ def denoising_steps(schedule, steps, eta=0.0, spacing="trailing", rule="ddim", p
         last = bars[0] if spacing == "leading" else 1.0
         now, prev = bars[t], bars[times[i + 1]] if i + 1 < steps else last
         sigma = eta * math.sqrt((1 - prev) / (1 - now) * (1 - now / prev))
-        direction = math.sqrt(max(0.0, 1 - prev - sigma * sigma))
+        direction = direction_of(schedule, now, prev, sigma)
         weight = math.sqrt(prev) + (direction if replaces else 0.0)
         out.append(Step(t, now, weight, 0.0 if replaces else direction, sigma))
     return out

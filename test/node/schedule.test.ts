@@ -4,6 +4,7 @@ import {
   alphaBars,
   ddimSteps,
   denoisingSteps,
+  type ScheduleConfig,
   type StepOptions,
   visitedSteps,
 } from '../../src/engine/model/schedule.ts';
@@ -135,7 +136,10 @@ suite('steps', () => {
 });
 
 type Row = {
-  schedule: { T: number; beta_start: number; beta_end: number; betas?: 'linear' };
+  schedule: { T: number; beta_start: number; beta_end: number } & Pick<
+    ScheduleConfig,
+    'betas' | 'spacing' | 'keeps'
+  >;
   steps: number;
   eta: number;
   options: StepOptions;
@@ -146,8 +150,8 @@ test('training/diffusion.py gives the same steps', () => {
   const table = JSON.parse(readFileSync('test/golden/schedule.json', 'utf8')) as Row[];
   expect(table.length).toBeGreaterThan(5);
   for (const { schedule, steps, eta, options, rows } of table) {
-    const { T, beta_start: betaStart, beta_end: betaEnd, betas } = schedule;
-    const ours = denoisingSteps({ T, betaStart, betaEnd, ...(betas && { betas }) }, steps, eta, options);
+    const { T, beta_start: betaStart, beta_end: betaEnd, ...rest } = schedule;
+    const ours = denoisingSteps({ T, betaStart, betaEnd, ...rest }, steps, eta, options);
     expect(ours.length).toBe(rows.length);
     ours.forEach((step, i) => {
       const [t, alphaBar, x0Weight, direction, sigma] = rows[i];

@@ -89,8 +89,11 @@ const layerConfig = (file: Checkpoint): LayerConfig => ({
 });
 
 function denoiserConfig(file: Checkpoint): DenoiserConfig {
-  const { T, beta_start, beta_end, betas, spacing } = (file.config.schedule ?? {}) as Record<string, number> &
-    Pick<ScheduleConfig, 'betas' | 'spacing'>;
+  const { T, beta_start, beta_end, betas, spacing, keeps } = (file.config.schedule ?? {}) as Record<
+    string,
+    number
+  > &
+    Pick<ScheduleConfig, 'betas' | 'spacing' | 'keeps'>;
   return {
     ...layerConfig(file),
     layers: file.number('layers'),
@@ -100,6 +103,7 @@ function denoiserConfig(file: Checkpoint): DenoiserConfig {
       betaEnd: beta_end,
       ...(betas && { betas }),
       ...(spacing && { spacing }),
+      ...(keeps && { keeps }),
     },
     prediction: file.config.prediction === 'eps' ? 'eps' : 'x0',
     contextStep: file.number('context_step'),
