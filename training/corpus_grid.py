@@ -19,12 +19,11 @@ import torch
 
 from augment import AUGMENT, NOMINAL_RMS, SpeechWindows, gain, warped_filters
 from corpus_speech import RATE_HZ, Utterance, cache_folder, load_utterances, shared_data
-from learning import mixed
+from encoded_windows import LOOKAHEAD, encode_all, folder_of, load_windows
 from lips import CHANNEL, TRACKED_JAW, Segment, mouth_curves, with_silences
 from mel import FRAME_RATE_HZ, tick_rows
 from phones import PHONES, frame_phones
 
-LOOKAHEAD = 2
 FRAMES = 112
 TRACK_HZ, TRACK_FRAMES = 25, 75
 VERSIONS = 12
@@ -121,46 +120,12 @@ def windows(part: str, versions: int, source: SpeechWindows | None, seed: int = 
 
 def folder() -> Path:
     """Where windows and tokens lie."""
-    path = cache_folder() / "grid-faces"
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-@torch.no_grad()
-def encode(encoder: torch.nn.Module, mel: np.ndarray, batch: int = 24) -> np.ndarray:
-    """Tokens f16 [N, n, 256] of mel [N, ticks, 2, 80], token of tick n laid on frame n - look-ahead."""
-    out = []
-    for first in range(0, len(mel), batch):
-        with mixed("cpu"):
-            token = encoder(torch.from_numpy(mel[first : first + batch].astype(np.float32)))["token"]
-        out.append(token[:, LOOKAHEAD:].to(torch.float16).numpy())
-    return np.concatenate(out)
-
-
-def encode_all(path: str | Path, name: str) -> None:
-    """Tokens of every window, and of silence, by one encoder; its dropout stays on for training windows, as for talk."""
-    from speech_encoder import load_encoder
-
-    encoder, target = load_encoder(path), folder() / name
-    target.mkdir(exist_ok=True)
-    for part in ("train", "val"):
-        with np.load(folder() / f"{part}.npz") as file:
-            mel = file["mel"]
-        encoder.train(part == "train")
-        np.save(target / f"{part}.npy", encode(encoder, mel))
-    encoder.eval()
-    quiet = tick_rows(np.zeros(len(mel[0]) * RATE_HZ // FRAME_RATE_HZ + RATE_HZ, np.float32), len(mel[0]), np.float32)
-    np.save(target / "quiet.npy", encode(encoder, quiet[None])[0])
+    return folder_of("grid-faces")
 
 
 def load_part(part: str, tokens: str) -> dict[str, np.ndarray]:
     """token f16 [N, n, 256], quiet f16 [n, 256], face f16 [N, n, 51], phone u8 [N, n], jaw f32 [N, 75]."""
-    path = folder() / tokens
-    if not (path / f"{part}.npy").exists():
-        raise FileNotFoundError(f"{path} is not there: run `python training/corpus_grid.py --tokens {tokens}` first")
-    with np.load(folder() / f"{part}.npz") as file:
-        out = {key: file[key] for key in ("face", "phone", "jaw")}
-    return out | {"token": np.load(path / f"{part}.npy"), "quiet": np.load(path / "quiet.npy")}
+    return load_windows(folder(), part, tokens, ("face", "phone", "jaw"), "corpus_grid.py")
 
 
 def main() -> None:
@@ -181,7 +146,8 @@ def main() -> None:
             np.savez(folder() / f"{part}.npz", **made)
             print(json.dumps({"part": part, "windows": len(made["face"]), "versions": versions}))
     if not options.windows_only:
-        encode_all(options.encoder or cache_folder() / "runs/speech-encoder/checkpoint.pt", options.tokens)
+        encoder = options.encoder or cache_folder() / "runs/speech-encoder/checkpoint.pt"
+        encode_all(folder(), ("train", "val"), encoder, options.tokens)
 
 
 if __name__ == "__main__":

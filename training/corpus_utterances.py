@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from corpus_grid import FRAMES, LOOKAHEAD, covering, encode
+from corpus_grid import FRAMES, covering
 from corpus_speech import RATE_HZ, Utterance, cache_folder, load_utterances
+from encoded_windows import LOOKAHEAD, encode_all, folder_of, load_windows
 from lips import jaw_gain, levels_db, mouth_curves, usual_level_db
 from mel import FRAME_RATE_HZ, tick_rows
 from phones import PHONES, frame_phones
@@ -41,9 +42,7 @@ def window(random: np.random.Generator, utterance: Utterance) -> dict[str, np.nd
 
 def folder() -> Path:
     """Where windows and tokens lie."""
-    path = cache_folder() / "utterances"
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+    return folder_of("utterances")
 
 
 def build(parts: dict[str, int], seed: int) -> None:
@@ -55,29 +54,9 @@ def build(parts: dict[str, int], seed: int) -> None:
     np.savez(folder() / "train.npz", **{key: np.stack([row[key] for row in rows]) for key in rows[0]})
 
 
-def encode_all(path: str | Path, name: str) -> None:
-    """Tokens of every window, and of silence, by one encoder; its dropout stays on, as for talk."""
-    from speech_encoder import load_encoder
-
-    encoder, target = load_encoder(path), folder() / name
-    target.mkdir(exist_ok=True)
-    with np.load(folder() / "train.npz") as file:
-        mel = file["mel"]
-    encoder.train(True)
-    np.save(target / "train.npy", encode(encoder, mel))
-    encoder.eval()
-    quiet = tick_rows(np.zeros(len(mel[0]) * RATE_HZ // FRAME_RATE_HZ + RATE_HZ, np.float32), len(mel[0]), np.float32)
-    np.save(target / "quiet.npy", encode(encoder, quiet[None])[0])
-
-
 def load(tokens: str) -> dict[str, np.ndarray]:
     """token f16 [N, n, 256], quiet f16 [n, 256], face f16 [N, n, 51], phone u8 [N, n]."""
-    path = folder() / tokens
-    if not (path / "train.npy").exists():
-        raise FileNotFoundError(f"{path} is not there: run `python training/corpus_utterances.py --tokens {tokens}` first")
-    with np.load(folder() / "train.npz") as file:
-        out = {key: file[key] for key in ("face", "phone")}
-    return out | {"token": np.load(path / "train.npy"), "quiet": np.load(path / "quiet.npy")}
+    return load_windows(folder(), "train", tokens, ("face", "phone"), "corpus_utterances.py")
 
 
 def main() -> None:
@@ -90,7 +69,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     build(PARTS, options.seed)
-    encode_all(options.encoder or cache_folder() / "runs/speech-encoder/checkpoint.pt", options.tokens)
+    encoder = options.encoder or cache_folder() / "runs/speech-encoder/checkpoint.pt"
+    encode_all(folder(), ("train",), encoder, options.tokens)
 
 
 if __name__ == "__main__":
