@@ -127,6 +127,16 @@ def lip_vertex_error_mm2(tracked: np.ndarray, emitted: np.ndarray, mesh: Mesh) -
     return float((apart**2).sum(-1).max(1).mean() * 100)
 
 
+def best_scale(pairs: list[tuple[np.ndarray, np.ndarray]], mesh: Mesh) -> float:
+    """The one factor of all emitted weights that brings the lips nearest to the tracked ones (least squares)."""
+    along = size = 0.0
+    for tracked, emitted in pairs:
+        good = np.isfinite(tracked).all(1) & np.isfinite(emitted).all(1)
+        theirs, own = (np.tensordot(face[good].astype(np.float32), mesh.lips, 1) for face in (tracked, emitted))
+        along, size = along + float((theirs * own).sum()), size + float((own**2).sum())
+    return max(along / size, 0.0) if size else 1.0
+
+
 def dynamics_mm2(face: np.ndarray, mesh: Mesh, without: list[int] | None = None) -> float:
     """Mean over upper-face vertices of the standard deviation over time of the squared displacement; mm²."""
     face = face[np.isfinite(face).all(1)].astype(np.float32)
@@ -185,6 +195,8 @@ def grid_measures(clips: list[Clip], faces: list[np.ndarray], mesh: Mesh) -> dic
         )
         for name, without in (("all", None), ("no_gaze", GAZE))
     }
+    pairs_of_faces = list(zip(tracked, same, strict=True))
+    scale = best_scale(pairs_of_faces, mesh)
     opened = [np.nan if not len(p) else float(np.median(p[:, 0])) for p in (ours, real)]
     return {
         "clips": len(clips),
@@ -201,7 +213,9 @@ def grid_measures(clips: list[Clip], faces: list[np.ndarray], mesh: Mesh) -> dic
         "open_word_jaw_ratio": opened[0] / opened[1],
         "word_peak_late_ms": float(np.median(late)),
         "word_peak_late_quartiles_ms": [float(q) for q in np.percentile(late, (25, 75))],
-        "lve_mm2": float(np.mean([lip_vertex_error_mm2(t, s, mesh) for t, s in zip(tracked, same, strict=True)])),
+        "lve_mm2": float(np.mean([lip_vertex_error_mm2(t, s, mesh) for t, s in pairs_of_faces])),
+        "lve_scale": scale,
+        "lve_scaled_mm2": float(np.mean([lip_vertex_error_mm2(t, scale * s, mesh) for t, s in pairs_of_faces])),
         "fdd_mm2": dynamics["all"][0] - dynamics["all"][1],
         "fdd_without_gaze_mm2": dynamics["no_gaze"][0] - dynamics["no_gaze"][1],
         "upper_face_dynamics_mm2": dynamics["all"][1],

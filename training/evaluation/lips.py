@@ -262,6 +262,8 @@ GRID_ROWS = {
     "open_word_jaw_ratio": "jaw of open words over tracked",
     "word_peak_late_ms": "jaw peak of a word later than tracked, median ms",
     "lve_mm2": "lip vertex error, mm² (largest squared, mean)",
+    "lve_scaled_mm2": "… with all weights times the one factor that fits best",
+    "lve_scale": "… that factor",
     "fdd_mm2": "upper-face dynamics deviation, mm² (tracked - ours)",
     "fdd_without_gaze_mm2": "… without the lids' part of gaze",
 }
