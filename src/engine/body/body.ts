@@ -9,6 +9,7 @@ import {
 } from '../motion.ts';
 import { Apart, torsoDistance } from './apart.ts';
 import { Blocks, isBroken } from './blocks.ts';
+import { CLEAR_STATE, Clear } from './clear.ts';
 import { FOOT_LOCK_STATE, FootLock } from './footlock.ts';
 import { limitInto } from './limits.ts';
 import { type PlacedRoot, type PlacementPreset, placementInto, placementOf } from './placement.ts';
@@ -52,7 +53,8 @@ const STATE_OF_PERSON =
   sourceState(UPPER_FEATURES) +
   UPPER_FEATURES * CALM_STATE +
   HEAD * STEADY_STATE +
-  FOOT_LOCK_STATE;
+  FOOT_LOCK_STATE +
+  CLEAR_STATE;
 
 /** What change in one frame is a jump and no motion: of hips height (m), joints (rad), hands; moves and contacts may. */
 const LOWER_JUMPS = Float64Array.from({ length: LOWER_FEATURES }, (_, f) => {
@@ -74,11 +76,12 @@ type Person = {
   readonly calm: Calm;
   readonly steady: Steady;
   readonly feet: FootLock;
+  readonly hands: Clear;
 };
 
 /**
  * Finishes both bodies, frame by frame: takes the blocks of the two body networks, smooths their edges, integrates the
- * roots, keeps joints in their limits, the two apart, and feet where they stand. A late or broken block is held, eased
+ * roots, keeps joints in their limits, the two apart, feet where they stand and hands out of the own body. A late or broken block is held, eased
  * to rest, and taken up without a jump. Allocates nothing per frame.
  */
 export class BodyMotion {
@@ -114,6 +117,7 @@ export class BodyMotion {
         calm: new Calm(UPPER_FEATURES, take(UPPER_FEATURES * CALM_STATE)),
         steady: new Steady(HEAD, take(HEAD * STEADY_STATE)),
         feet: new FootLock(take(FOOT_LOCK_STATE)),
+        hands: new Clear(take(CLEAR_STATE)),
       };
     });
     this.reset(preset);
@@ -176,7 +180,7 @@ export class BodyMotion {
     placementOf(preset).forEach((root, p) => {
       Object.assign(this.#roots[p], root);
       Object.assign(this.#home[p], root);
-      const { lower, upper, calm, steady, feet } = this.#persons[p];
+      const { lower, upper, calm, steady, feet, hands } = this.#persons[p];
       lower.reset();
       upper.reset();
       this.#moving.fill(0);
@@ -184,6 +188,7 @@ export class BodyMotion {
       calm.reset(this.#moving);
       steady.reset();
       feet.reset();
+      hands.reset();
       this.#assemble(p);
       this.#figures[p].pose(this.#frame, p * BODY_NUMBERS);
     });
@@ -240,6 +245,7 @@ export class BodyMotion {
       const contacts = LOWER_FEATURES - 2;
       this.#persons[p].feet.apply(this.#frame, at, this.#figures[p], values[contacts], values[contacts + 1]);
       limitInto(this.#frame, at);
+      this.#persons[p].hands.apply(this.#frame, at);
     }
     this.#distance[0] = torsoDistance(a, b);
   }

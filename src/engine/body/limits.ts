@@ -51,6 +51,14 @@ export function limitInto(body: Numbers, at: number): void {
     body[from + i] = softClamp(body[from + i], RANGES[2 * i], RANGES[2 * i + 1]);
 }
 
+/** Brings the joint whose exp-map stands at `body[at + exp…]` back into its range where it is outside. */
+export function clampInto(body: Numbers, at: number, exp: number): void {
+  for (let i = exp; i < exp + 3; i++) {
+    const r = 2 * (i - BODY_AT.lower);
+    body[at + i] = Math.min(RANGES[r + 1], Math.max(RANGES[r], body[at + i]));
+  }
+}
+
 /** Whether any joint, finger or the head of the body frame at `body[at…]` is outside its range. */
 export function isOutside(body: Numbers, at: number): boolean {
   const from = at + BODY_AT.lower;
