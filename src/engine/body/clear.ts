@@ -38,8 +38,8 @@ const push = new Float64Array(3);
 const turn = new Float64Array(4);
 
 /**
- * Keeps the hands of one person out of the own trunk and thighs. Where a hand was pushed in the last frame is where the
- * push of this frame begins: a hand that is led through the body slides round it and never jumps from front to back.
+ * Keeps the hands of one person out of the own trunk and thighs: every push begins where that of the last frame ended, so
+ * that a hand which is led through the body slides round it and does not jump from front to back.
  */
 export class Clear {
   readonly #state: Float64Array;
