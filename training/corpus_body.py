@@ -22,7 +22,7 @@ from scipy.ndimage import gaussian_filter1d
 from arms import Arms, plan_arms, solve_arms
 from body_skeleton import BONES, UPPER, apply, matrix
 from body_style import Style, draw_style
-from corpus_conversation import folder
+from corpus_conversation import folder, write
 from gestures import Stroke
 from head_motion import DEGREE, Talk, head_motion, poses
 from interplay import talks
@@ -30,7 +30,7 @@ from locomotion import RATE_HZ, ahead_of, left_of, lower_body, minimum_jerk, slo
 from phones import PHONES, SILENCE
 from rests import rest_schedule
 from scenes import FIGURES as SCENES, Scene, lay_scene
-from stage import WALK
+from stage import WALK, bearing_of
 from upper_face import Voice, phrases
 
 FIGURES = {
@@ -128,13 +128,6 @@ def _posture(
             to.append(draw(at))
             due = at + random.uniform(*FIGURES["posture shift every s"][0])
     return changes, np.stack(to)
-
-
-def _bearing(root: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Where the partner is from one's own facing (rad, to the left positive) [n]."""
-    to = other[:, :2] - root[:, :2]
-    angle = np.arctan2(to[:, 0], to[:, 1]) - root[:, 2]
-    return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
 def upper_body(
@@ -252,7 +245,7 @@ def animate(
         roots.append(root), lowers.append(lower), breaths.append(breath), feet.append(foot)
         trunks[i] = trunk
     for i in (0, 1):
-        bearing = np.clip(_bearing(roots[i], roots[1 - i]), -1.2, 1.2)
+        bearing = np.clip(bearing_of(roots[i], roots[1 - i]), -1.2, 1.2)
         seat, trunk = scene.plans[i].sitting, trunks[i]
         trunk[:, 1] += gaussian_filter1d(0.38 * bearing, 20)
         pelvis = lowers[i][:, 4:7]
@@ -304,11 +297,7 @@ ORDER = ("train", "val", "test")
 
 
 def _build_one(path: Path) -> None:
-    arrays = animate_stream(path).arrays
-    partial = bodies_folder() / f"{path.stem}.part"
-    with open(partial, "wb") as file:
-        np.savez(file, **arrays)
-    partial.rename(bodies_folder() / path.name)
+    write(bodies_folder() / path.name, animate_stream(path).arrays)
 
 
 def build(anew: bool = False, jobs: int = 1) -> None:

@@ -213,10 +213,12 @@ def folder() -> Path:
 
 
 def write(path: Path, stream: Stream | dict[str, np.ndarray]) -> None:
-    """Write a stream whole or not at all."""
-    partial_path = path.with_suffix(".part.npz")
+    """Write a stream, or arrays that lie beside it, whole or not at all."""
     arrays = stream if isinstance(stream, dict) else {f.name: getattr(stream, f.name) for f in fields(stream)}
-    np.savez(partial_path, **arrays)
+    # Without .npz at its end no one takes a part for a whole.
+    partial_path = path.with_suffix(".part")
+    with open(partial_path, "wb") as file:
+        np.savez(file, **arrays)
     partial_path.rename(path)
 
 

@@ -195,17 +195,26 @@ def espeak_settings(random, variants):
     return voice, (int(random.integers(125, 215)), int(random.integers(20, 85)), int(random.integers(25, 95)))
 
 
+def espeak_said(random, espeak, text, variants):
+    """(voice, samples, segments) of a text in a voice drawn for it, phone times moved to the aligner's convention; None
+    where it has a phoneme outside English."""
+    voice, settings = espeak_settings(random, variants)
+    try:
+        samples, segments = espeak.speak(text, voice, *settings)
+    except KeyError:
+        return None
+    segments[:, 1] -= CONVENTION_S
+    return voice, samples, segments
+
+
 def espeak_part(name, sentences, variants, seed):
-    """Utterances of espeak-ng's variants, with the synthesizer's phone times moved to the aligner's convention."""
+    """Utterances of espeak-ng's variants."""
     random, espeak, found = np.random.default_rng(seed), Espeak(), []
     for i, text in enumerate(sentences):
-        voice, settings = espeak_settings(random, variants)
-        try:
-            samples, segments = espeak.speak(text, voice, *settings)
-        except KeyError:
-            continue
-        segments[:, 1] -= CONVENTION_S
-        found.append(Utterance(f"espeak_{name}_{i:04d}", voice, text, samples, segments))
+        said = espeak_said(random, espeak, text, variants)
+        if said:
+            voice, samples, segments = said
+            found.append(Utterance(f"espeak_{name}_{i:04d}", voice, text, samples, segments))
     return found
 
 
@@ -221,13 +230,10 @@ def backchannel_part(part, seed):
                 segments[:, 1] -= CONVENTION_S
                 found.append(Utterance(f"backchannel_{voice}_{len(found):04d}", voice, text, samples, segments))
         for take in range(12 if part == "train" else 5):
-            voice, settings = espeak_settings(random, ESPEAK_TRAIN if part == "train" else ESPEAK_TEST)
-            try:
-                samples, segments = espeak.speak(spelled, voice, *settings)
-            except KeyError:
-                continue
-            segments[:, 1] -= CONVENTION_S
-            found.append(Utterance(f"backchannel_espeak_{part}_{len(found):04d}", voice, text, samples, segments))
+            said = espeak_said(random, espeak, spelled, ESPEAK_TRAIN if part == "train" else ESPEAK_TEST)
+            if said:
+                voice, samples, segments = said
+                found.append(Utterance(f"backchannel_espeak_{part}_{len(found):04d}", voice, text, samples, segments))
     return found
 
 

@@ -25,6 +25,12 @@ def wrapped(angle: np.ndarray | float) -> np.ndarray | float:
     return (np.asarray(angle) + np.pi) % (2 * np.pi) - np.pi
 
 
+def bearing_of(root: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Where the other [n, 3] (x, z, yaw) is from one's own facing [n, 3], to the left positive [n]."""
+    to = other[:, :2] - root[:, :2]
+    return wrapped(np.arctan2(to[:, 0], to[:, 1]) - root[:, 2])
+
+
 @dataclass
 class Stage:
     """A scene while it is laid out: wanted roots [n, 3] and moves of both, labels of walking."""

@@ -3,6 +3,7 @@
 The engine's own listener and speaker network (`training/dim.py`) follows the paper, made causal, and is trained here.
 """
 
+from convert.l2l import layers_of
 from convert.source import Source
 
 SIZES = {"motion": 56, "d": 384, "ff": 1536, "layers": 6, "codes": 512, "code": 128}
@@ -39,14 +40,7 @@ def published():
         "quantize.embedding.weight": (SIZES["codes"], code),
     }
     for side in ("encoder", "decoder"):
-        for i in range(SIZES["layers"]):
-            attention, feed = (f"{side}.{side}_transformer.net.{2 * i + j}.fn" for j in range(2))
-            for norm in (attention, feed):
-                names[f"{norm}.norm.weight"] = names[f"{norm}.norm.bias"] = (d,)
-            names[f"{attention}.fn.to_qkv.weight"] = (3 * d, d)
-            names[f"{attention}.fn.to_out.weight"], names[f"{attention}.fn.to_out.bias"] = (d, d), (d,)
-            names[f"{feed}.fn.l1.weight"], names[f"{feed}.fn.l1.bias"] = (ff, d), (ff,)
-            names[f"{feed}.fn.l2.weight"], names[f"{feed}.fn.l2.bias"] = (d, ff), (d,)
+        names |= layers_of(f"{side}.{side}_transformer", SIZES["layers"], d, ff)
     return names
 
 

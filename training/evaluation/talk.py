@@ -24,6 +24,7 @@ from evaluation.jobs import Job
 from evaluation.metrics import FPS, runs
 from evaluation.setting import data_folder
 from phones import SILENCE
+from stage import bearing_of
 from upper_face import accents
 
 EMOTIONS = ("neutral", "surprise", "fear", "social", "self", "positive", "negative")
@@ -90,9 +91,7 @@ def _most(ids: np.ndarray) -> int:
 
 def bearings(root: np.ndarray) -> np.ndarray:
     """Where the partner is from one's own facing, rad [2, n], of root [2, n, 3] = x, z (m), yaw."""
-    to = root[::-1, :, :2] - root[..., :2]
-    angle = np.arctan2(to[..., 0], to[..., 1]) - root[..., 2]
-    return (angle + np.pi) % (2 * np.pi) - np.pi
+    return np.stack([bearing_of(root[i], root[1 - i]) for i in (0, 1)])
 
 
 def read_scene(path: Path) -> Scene:
@@ -165,9 +164,7 @@ def scenes(part: str, count: int) -> list[Scene]:
         for i in range(count):
             body, stream = (home / f"{part}-{i:04d}.npz" for home in (corpus_body.bodies_folder(), folder))
             if not body.exists():
-                partial = body.with_suffix(".part.npz")
-                np.savez(partial, **corpus_body.animate_stream(stream).arrays)
-                partial.rename(body)
+                corpus_conversation.write(body, corpus_body.animate_stream(stream).arrays)
         return [read_scene(path) for path in in_corpus(part, count)]
 
 
