@@ -139,11 +139,12 @@ def passes(
 
 def scales(model: Body, batch: dict[str, Tensor], config: dict, still: Tensor) -> Tensor:
     """Weights [B, K, 2, 8, F] of the loss: features by name, by action (`still` [actions, F]), and those of arms and
-    hands more while a person speaks."""
+    hands more while a person speaks, and much more while not: what they do then is little, and must not be drowned."""
     part = "upper" if model.config.lower else "lower"
     plain = feature_weights(part, config["feature_weights"]).to(batch["speech"].device)
     gesture = feature_weights(part, {"Arm": 1.0, "Hand": 1.0, "Fingers": 1.0, "": 0.0}).to(plain)
-    loud = 1 + config["speech_weight"] * gesture * batch["speech"][..., None]
+    speech = batch["speech"][..., None]
+    loud = 1 + gesture * (config["speech_weight"] * speech + config["silence_weight"] * (1 - speech))
     return plain * still[batch["action"]][..., None, :] * loud
 
 

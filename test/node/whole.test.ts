@@ -35,7 +35,7 @@ function largestJump(rows: readonly number[][]) {
 let backend: WasmBackend;
 beforeAll(async () => {
   backend = await open();
-});
+}, 60_000); // opening takes seconds, and more where others work too
 afterAll(() => backend.dispose());
 
 const seconds = 1.2;

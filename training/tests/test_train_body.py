@@ -198,7 +198,7 @@ def test_overfits_one_batch(config):
         "relationship": torch.zeros(2, dtype=torch.long),
     }
     settings = {"copies": 2, "context_noise": 0.1, "lower_noise": 0.1, "stray": 0.1}
-    settings |= {"speech_weight": 0.5, "feature_weights": {"": 1.0}}
+    settings |= {"speech_weight": 0.5, "silence_weight": 1.0, "feature_weights": {"": 1.0}}
     weights = {"x0": 1.0, "speed": 0.1, "acceleration": 0.1, "foot": 0.0}
     scale = scales(model, batch, settings, torch.ones(3, len(config.features)))
     optimiser = torch.optim.Adam(model.parameters(), 5e-3)
