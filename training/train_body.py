@@ -24,7 +24,7 @@ from body_windows import PARTS, Windows, blurred, importance, kept_statistics, l
 from checkpoint import load_safetensors
 from corpus_conversation import folder
 from corpus_speech import cache_folder
-from diffusion import alpha_bars
+from diffusion import alpha_bars, direction_of, sampling_steps, spacing_of
 from learning import Run, configured, mixed, training_arguments
 from train_face import noised_copies
 
@@ -90,6 +90,30 @@ def worn(clean: Tensor, most: float, generator: torch.Generator) -> Tensor:
     return clean + (level * torch.randn(clean.shape, generator=generator)).to(clean.device)
 
 
+@torch.no_grad()
+def drawn(
+    model: Body, batch: dict[str, Tensor], given: Given, below: Tensor | None, generator: torch.Generator
+) -> Tensor:
+    """Blocks [B, K, 8, 2 F] as the sampler draws them, each after what is given before it."""
+    config, cond = model.config, condition(model, batch, given.before)
+    bars = alpha_bars(config.schedule)
+    a = float(bars[config.context_step])
+    shape, device = given.tokens.shape, given.tokens.device
+
+    def noise() -> Tensor:
+        return torch.randn(shape, generator=generator).to(device)
+
+    clean, x = math.sqrt(a) * given.tokens + math.sqrt(1 - a) * noise(), noise()
+    times = sampling_steps(config.schedule["T"], config.steps, spacing_of(config.schedule))
+    for i, t in enumerate(times):
+        steps = torch.full((shape[0], 1), t, device=device)
+        x0 = model.clamp(model(clean, x[:, None], cond, batch["relationship"], steps, below)[:, 0].float())
+        now, prev = float(bars[t]), float(bars[times[i + 1]]) if i + 1 < len(times) else 1.0
+        eps = (x - math.sqrt(now) * x0) / math.sqrt(1 - now)
+        x = math.sqrt(prev) * x0 + direction_of(config.schedule, now, prev) * eps
+    return x
+
+
 def passes(
     model: Body,
     batch: dict[str, Tensor],
@@ -123,13 +147,12 @@ def passes(
         return *predict(given), given
     features = len(model.config.features)
     with torch.no_grad():
-        x0, steps = predict(given)
-        made = model.clamp(x0[torch.arange(len(x0)), steps.argmax(1)])
+        made = drawn(model, batch, given, below, generator)
         frames = model.bounded(model.frames(made, given.before[..., :features]))
         mixed = (torch.rand(made.shape[:2], generator=generator) < 0.6).to(made.device)
         mixed[:, 0] = False
         # One block's error; live they have piled up.
-        more = 1 + 1.5 * torch.rand(len(made), 1, 1, 1, generator=generator).to(made.device)
+        more = 1 + torch.rand(len(made), 1, 1, 1, generator=generator).to(made.device)
         error = more[..., None] * mixed[..., None, None, None] * (frames - given.frames)[..., -2:, :]
         last[:, 1:, :, :features] += error[:, :-1, :, 1]
         step[:, 1:, :, :features] += error[:, :-1].diff(dim=-2)[..., 0, :]
