@@ -146,6 +146,7 @@ function restTurns(random: () => number): [VRMHumanBoneName, Turn][] {
       [`${side}UpperLeg`, { x: 0, y: (0.08 + 0.06 * random()) * s, z: 0.045 * s }],
       [`${side}LowerLeg`, { x: 0.02, y: 0, z: 0 }],
       [`${side}Foot`, { x: -0.02, y: 0.06 * s, z: -0.045 * s }],
+      [`${side}Toes`, { x: 0, y: 0, z: 0 }],
       [`${side}ThumbMetacarpal`, { x: 0, y: 0.18 * s, z: -0.1 * s }],
       [`${side}ThumbProximal`, { x: 0, y: 0.15 * s, z: 0 }],
       [`${side}ThumbDistal`, { x: 0, y: 0.15 * s, z: 0 }],

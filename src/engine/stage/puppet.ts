@@ -44,11 +44,17 @@ const BREATH: readonly (readonly [number, number, number])[] = [
   [JOINT.rightUpperArm, 2, 0.028],
 ];
 
+/** Toes bend up so far at most, and not at all where the ball of the foot has left the floor by this. */
+const TOES_RAD = 0.7;
+const TOES_FREE_M = 0.05;
+const FORWARD = Float64Array.of(0, 0, 1);
+
 const turn = new Float64Array(4);
 const back = new Float64Array(4);
 const feet = new Float64Array(2 * 3);
 const feetTurns = new Float64Array(2 * 4);
 const wrist = new Float64Array(3);
+const sole = new Float64Array(3);
 const quaternion = new Quaternion();
 const position = new Vector3();
 
@@ -118,6 +124,7 @@ export class Puppet {
     this.#reach(0);
     this.#reach(1);
     this.#write(share);
+    this.#roll(share);
   }
 
   /** The frame as it is meant for this person: seen from where it began, scaled down by intensity, breathing. */
@@ -213,6 +220,23 @@ export class Puppet {
         quaternionInto(turn, 0, this.#curls, 3 * f);
         this.#turn(this.#fingers[side * FINGER_JOINTS.length + f], turn, 0, share);
       }
+    }
+  }
+
+  /** Toes stay flat on the floor while the heel is off it. */
+  #roll(share: number) {
+    const { offsets } = this.#figure;
+    for (let leg = 0; leg < 2; leg++) {
+      const { toes } = LEGS[leg];
+      const bone = this.#bones[toes];
+      if (!bone) continue;
+      rotateInto(sole, 0, feetTurns, 4 * leg, offsets, 3 * toes);
+      const liftM = feet[3 * leg + 1] - this.#ankleM + sole[1] - offsets[3 * toes + 1];
+      rotateInto(sole, 0, feetTurns, 4 * leg, FORWARD, 0);
+      const down = Math.asin(Math.min(1, Math.max(0, -sole[1])));
+      // Nobody else sets the toes, so a share of the bend is a share of the whole.
+      const bend = share * Math.min(TOES_RAD, down) * (1 - ramp(liftM / TOES_FREE_M));
+      bone.quaternion.set(-Math.sin(bend / 2) * this.#flip, 0, 0, Math.cos(bend / 2));
     }
   }
 
