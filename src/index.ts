@@ -2,12 +2,8 @@ import type { BackendInfo, Conditions } from './engine/backend/backend.ts';
 import type { BackendChoice } from './engine/backend/open.ts';
 import type { PlacementPreset } from './engine/body/body.ts';
 import type { SamplerOptions } from './engine/model/sampler.ts';
-import {
-  type Character,
-  type CharacterReport,
-  type CharacterSource,
-  loadCharacter,
-} from './engine/stage/character.ts';
+import { type Character, type CharacterSource, loadCharacter } from './engine/stage/character.ts';
+import type { CharacterReport } from './engine/stage/report.ts';
 import { Stage } from './engine/stage/stage.ts';
 import { Timeline } from './engine/timeline.ts';
 import { EngineError } from './errors.ts';
@@ -30,7 +26,10 @@ export {
   SAMPLE_RATE_HZ,
   UPPER_JOINTS,
 } from './engine/motion.ts';
-export type { CharacterReport, CharacterSource } from './engine/stage/character.ts';
+export type { ChannelRoute, EyeRoute, FaceRoute } from './engine/stage/channels.ts';
+export type { CharacterSource } from './engine/stage/character.ts';
+export type { CharacterLicence } from './engine/stage/licence.ts';
+export type { CharacterKind, CharacterReport } from './engine/stage/report.ts';
 export { EngineError, type ErrorKind } from './errors.ts';
 export type { ArrivedFrame } from './workers/motion.player.ts';
 export type { Voice, VoiceSource } from './workers/voice.ts';

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { FACE_CHANNELS, frameSample } from '../../src/engine/motion.ts';
 import { type Character, loadCharacter } from '../../src/engine/stage/character.ts';
-import { CHANNEL } from '../../src/engine/stage/retarget.ts';
 import { Stage } from '../../src/engine/stage/stage.ts';
+import { CHANNEL } from '../../src/engine/stage/synthesis.ts';
 import { FACE_NUMBERS, Timeline } from '../../src/engine/timeline.ts';
 import { addUpper, bodiesOf, walk } from '../bodies.ts';
 import { makeTinyVrm, type TinyVrm } from './tiny-vrm.ts';
@@ -197,8 +197,8 @@ describe('stage', () => {
 describe('character', () => {
   test('reports what it can do', async () => {
     const character = await loadCharacter(makeTinyVrm({ face: 'vowels', version: '0' }));
-    const { vrmVersion, bones, face, eyes } = character.report();
-    expect([vrmVersion, face.route, eyes]).toEqual(['0', 'vowels', 'bones']);
+    const { kind, bones, face, eyes } = character.report();
+    expect([kind, face.route, eyes]).toEqual(['vrm0', 'vowels', 'bones']);
     expect(bones.present).toContain('leftUpperArm');
     expect(bones.missing).toContain('leftThumbDistal');
     expect(face.missing).toContain('jawOpen');
@@ -206,10 +206,9 @@ describe('character', () => {
   });
 
   test.each<[string, () => Parameters<typeof loadCharacter>[0], RegExp]>([
-    ['a glTF without a VRM', () => makeTinyVrm({ version: 'none' }), /no VRM humanoid/],
     ['a broken file', () => new Blob([makeTinyVrm().slice(0, 4000)]), /broken/],
-    ['a web page', () => new Blob(['<!doctype html><title>Not found</title>']), /not a VRM file/],
-    ['an empty file', () => new ArrayBuffer(0), /not a VRM file/],
+    ['a web page', () => new Blob(['<!doctype html><title>Not found</title>']), /neither a VRM nor a GLB/],
+    ['an empty file', () => new ArrayBuffer(0), /neither a VRM nor a GLB/],
     ['a file that is not there', () => '/no/such.vrm', /such\.vrm/],
   ])('says what is wrong with %s', async (_, source, message) => {
     await expect(loadCharacter(source())).rejects.toMatchObject({

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { FACE_CHANNELS } from '../../src/engine/motion.ts';
 import { Life, type LifePose, type Surroundings } from '../../src/engine/stage/life.ts';
-import { CHANNEL } from '../../src/engine/stage/retarget.ts';
+import { CHANNEL } from '../../src/engine/stage/synthesis.ts';
 
 const PICTURES_HZ = 60;
 const DEGREE = Math.PI / 180;

@@ -1,16 +1,11 @@
 import { BufferGeometry, Float32BufferAttribute, Mesh, MeshBasicMaterial, Object3D } from 'three';
 import { describe, expect, test } from 'vitest';
 import { ARKIT_51, FACE_CHANNELS } from '../../src/engine/motion.ts';
-import {
-  CHANNEL,
-  calmExpression,
-  Face,
-  type FaceRig,
-  VOWELS,
-  vowelsInto,
-} from '../../src/engine/stage/retarget.ts';
+import type { FaceRig } from '../../src/engine/stage/channels.ts';
+import { calmExpression, Face } from '../../src/engine/stage/retarget.ts';
+import { CHANNEL, VOWELS, vowelsInto } from '../../src/engine/stage/synthesis.ts';
 
-const meshWith = (names: string[]) => {
+const meshWith = (names: readonly string[]) => {
   const geometry = new BufferGeometry();
   geometry.setAttribute('position', new Float32BufferAttribute([0, 0, 0], 3));
   geometry.morphAttributes.position = names.map((name) => {
@@ -21,7 +16,15 @@ const meshWith = (names: string[]) => {
   return new Mesh(geometry, new MeshBasicMaterial());
 };
 
-const makeRig = ({ shapes = [], expressions = [], bones = [] }: Record<string, string[]>) => {
+type Parts = {
+  shapes?: readonly string[];
+  expressions?: readonly string[];
+  bones?: readonly string[];
+  /** Expressions that differ from a plain one that moves something. */
+  odd?: Record<string, object>;
+};
+
+const makeRig = ({ shapes = [], expressions = [], bones = [], odd = {} }: Parts) => {
   const scene = new Object3D();
   const mesh = meshWith(shapes);
   scene.add(mesh);
@@ -30,7 +33,7 @@ const makeRig = ({ shapes = [], expressions = [], bones = [] }: Record<string, s
   const rig = {
     scene,
     expressionManager: {
-      expressionMap: Object.fromEntries(expressions.map((name) => [name, {}])),
+      expressionMap: Object.fromEntries(expressions.map((name) => [name, { binds: [{}], ...odd[name] }])),
       setValue: (name: string, weight: number) => values.set(name, weight),
     },
     humanoid: { getNormalizedBoneNode: (name: string) => nodes.get(name) ?? null },
@@ -56,12 +59,17 @@ describe('face', () => {
     ['in upper case', (name) => name.toUpperCase()],
     ['with a prefix', (name) => `blendShape1.${name}`],
     ['with _L and _R', (name) => name.replace(/Left$/, '_L').replace(/Right$/, '_R')],
+    ['with _Left and _Right', (name) => name.replace(/(Left|Right)$/, '_$1')],
     ['in snake case', (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)],
+    ['as VRoid prefixes them', (name) => `Face.M_F00_000_00_${name}`],
+    ['with numbers', (name) => `A12_${name.replace(/[A-Z]/g, (letter) => `_${letter}`)}`],
+    ['in lower case', (name) => name.toLowerCase()],
   ];
   test.each(spellings)('finds the shapes by name, %s', (_, spell) => {
     const { rig, mesh } = makeRig({ shapes: [...ARKIT_51, 'tongueOut'].map(spell) });
     const face = new Face(rig);
-    expect([face.route, face.missing]).toEqual(['arkit', []]);
+    expect(face.route).toBe('arkit');
+    expect(new Set(Object.values(face.plan.channels))).toEqual(new Set(['shape']));
     show(face, faceOf({ jawOpen: 0.7, eyeBlinkLeft: 1.4, mouthLeft: -0.2, mouthSmileRight: 0.3 }, 5), 5);
     const weight = (name: (typeof ARKIT_51)[number]) => mesh.morphTargetInfluences![CHANNEL[name]];
     expect(weight('jawOpen')).toBeCloseTo(0.7);
@@ -71,9 +79,16 @@ describe('face', () => {
     expect(weight('mouthSmileLeft')).toBe(0);
   });
 
-  test('names what is missing', () => {
-    const { rig } = makeRig({ shapes: ARKIT_51.filter((name) => name !== 'cheekPuff') });
-    expect(new Face(rig).missing).toEqual(['cheekPuff', 'tongueOut']);
+  test('takes no shape for another', () => {
+    const { rig } = makeRig({ shapes: ['openMouth_L', 'Fcl_MTH_A', 'eyesClosed', 'MTH_Left', 'Blink_L'] });
+    const { plan } = new Face(rig);
+    expect([plan.shapes, plan.route]).toEqual([[], 'none']);
+  });
+
+  test('drives both halves of a shape that ARKit has whole', () => {
+    const { rig, mesh } = makeRig({ shapes: ['browInnerUp_L', 'browInnerUp_R', 'jawOpen'] });
+    show(new Face(rig), faceOf({ browInnerUp: 0.5 }));
+    expect(mesh.morphTargetInfluences).toEqual([0.5, 0.5, 0]);
   });
 
   test('uses ARKit expressions where there are no shapes', () => {
@@ -87,12 +102,67 @@ describe('face', () => {
   });
 
   test('falls back to vowels and blinks', () => {
-    const { rig, values } = makeRig({ shapes: ['jawOpen'], expressions: [...VOWELS] });
+    const { rig, values } = makeRig({ expressions: [...VOWELS, 'blinkLeft', 'blinkRight'] });
     const face = new Face(rig);
     expect(face.route).toBe('vowels');
     show(face, faceOf({ jawOpen: 0.6, eyeBlinkLeft: 1 }));
     expect(values.get('aa')).toBeGreaterThan(0.6);
     expect([values.get('blinkLeft'), values.get('blinkRight')]).toEqual([1, 0]);
+  });
+
+  test('drives vowels only as far as the own shapes do not show them', () => {
+    const { rig, values, mesh } = makeRig({ shapes: ['jawOpen'], expressions: [...VOWELS] });
+    const face = new Face(rig);
+    expect(face.route).toBe('vowels');
+    show(face, faceOf({ jawOpen: 0.6 }));
+    expect(mesh.morphTargetInfluences![0]).toBeCloseTo(0.6);
+    expect(values.has('aa')).toBe(false);
+    show(face, faceOf({ jawOpen: 0.6, mouthFunnel: 1 }));
+    expect(values.get('oh')).toBeGreaterThan(0.3);
+    expect(values.get('oh')).toBeLessThanOrEqual(0.5);
+    const whole = makeRig({ shapes: ARKIT_51, expressions: [...VOWELS, 'happy', 'surprised', 'blink'] });
+    show(new Face(whole.rig), faceOf({ jawOpen: 1, mouthFunnel: 1, browInnerUp: 1 }));
+    expect(whole.values.size).toBe(0);
+  });
+
+  test('lends brows, squints and smiles from the moods, a little of each', () => {
+    const moods = ['Surprised', 'angry', 'sad', 'relaxed', 'happy'];
+    const { rig, values } = makeRig({ expressions: [...VOWELS, ...moods] });
+    const face = new Face(rig);
+    const { channels } = face.plan;
+    const routes = [
+      'browInnerUp',
+      'browDownLeft',
+      'mouthSmileRight',
+      'eyeSquintLeft',
+      'eyeBlinkLeft',
+    ] as const;
+    expect(routes.map((name) => channels[name])).toEqual([...Array(4).fill('synthesised'), 'none']);
+    show(face, faceOf({ browInnerUp: 0.5, mouthSmileLeft: 1, mouthSmileRight: 1 }));
+    expect(values.get('Surprised')).toBeCloseTo(0.175);
+    expect([values.get('relaxed'), values.get('happy'), values.get('sad')]).toEqual([0.5, 0, 0]);
+    show(face, new Float32Array(FACE_CHANNELS).fill(1));
+    for (const mood of moods) expect(values.get(mood)).toBeLessThanOrEqual(0.5);
+  });
+
+  test('smiles by happy, less, where nothing is relaxed', () => {
+    const { rig, values } = makeRig({ expressions: ['happy'] });
+    show(new Face(rig), faceOf({ mouthSmileLeft: 0.5, mouthSmileRight: 0.5 }));
+    expect(values.get('happy')).toBeCloseTo(0.15);
+  });
+
+  test('leaves out expressions that do nothing or hinder speech, and says so', () => {
+    const { rig } = makeRig({
+      expressions: ['aa', 'happy', 'angry'],
+      odd: { aa: { binds: [] }, happy: { overrideMouth: 'block' }, angry: { isBinary: true } },
+    });
+    const { plan } = new Face(rig);
+    expect([plan.route, plan.moods, plan.vowels]).toEqual(['none', [], []]);
+    for (const name of ['aa', 'happy', 'angry'])
+      expect(
+        plan.troubles.some((trouble) => trouble.includes(` ${name} `)),
+        name,
+      ).toBe(true);
   });
 
   test('blinks with both eyes where the character has one blink', () => {

@@ -1,5 +1,5 @@
 import { logNormal } from './noise.ts';
-import { CHANNEL } from './retarget.ts';
+import { CHANNEL } from './synthesis.ts';
 
 /** Seconds between blinks in conversation, 26 a minute (Bentivoglio 1997), and the spread of their logarithm. */
 const INTERVAL_S = 2;

@@ -1,36 +1,27 @@
 import {
   type VRM,
-  VRMHumanBoneList,
   type VRMHumanBoneName,
   VRMLoaderPlugin,
+  VRMMetaLoaderPlugin,
   VRMUtils,
 } from '@pixiv/three-vrm';
-import { type Object3D, Vector3 } from 'three';
+import { type Mesh, type Object3D, type ShaderMaterial, type Texture, Vector3 } from 'three';
 import { type GLTF, GLTFLoader } from 'three/addons/loaders/GLTFLoader.js';
 import { EngineError } from '../../errors.ts';
-import { type EyeRoute, Face, type FaceRoute } from './retarget.ts';
+import { makeHumanoid, noHumanoid, straightened } from './humanoid.ts';
+import { type CharacterKind, type CharacterReport, type ReportParts, reportOf } from './report.ts';
+import { Face } from './retarget.ts';
 
 /** Where a character comes from: an address, a file the user chose, or its bytes. */
 export type CharacterSource = string | URL | Blob | ArrayBuffer;
 
-/** What a character can do and what it lacks. */
-export type CharacterReport = {
-  readonly name: string;
-  readonly vrmVersion: '0' | '1';
-  readonly bones: {
-    readonly present: readonly VRMHumanBoneName[];
-    readonly missing: readonly VRMHumanBoneName[];
-  };
-  /** `missing` names the ARKit shapes (of 52) that are neither shapes nor expressions. */
-  readonly face: { readonly route: FaceRoute; readonly missing: readonly string[] };
-  readonly eyes: EyeRoute;
-};
-
-/** A loaded VRM: its bones, its face and its measures; facing +Z, feet on the floor. */
+/** A loaded character: its bones, its face and its measures; facing +Z, feet on the floor. */
 export class Character {
   readonly vrm: VRM;
   readonly face: Face;
   readonly name: string;
+  readonly kind: CharacterKind;
+  readonly #asset: ReportParts['asset'];
   readonly facesMinusZ: boolean;
   /** Height of the eyes over the floor, in metres, in the file's pose. */
   readonly eyeHeightM: number;
@@ -39,11 +30,13 @@ export class Character {
   /** Height of the hips over the floor, in metres, in the file's pose. */
   readonly hipHeightM: number;
 
-  /** Takes over a parsed VRM; use {@link loadCharacter}. */
-  constructor(vrm: VRM, name: string) {
+  /** Takes over a parsed VRM, or one made of a plain model; use {@link loadCharacter}. */
+  constructor(vrm: VRM, name: string, kind: CharacterKind, asset: ReportParts['asset']) {
     this.vrm = vrm;
     this.name = name;
-    this.facesMinusZ = vrm.meta?.metaVersion === '0';
+    this.kind = kind;
+    this.#asset = asset;
+    this.facesMinusZ = kind === 'vrm0';
     VRMUtils.rotateVRM0(vrm);
     // Gaze is ours: three-vrm's own would turn the eyes after us.
     if (vrm.lookAt) vrm.lookAt.autoUpdate = false;
@@ -67,19 +60,15 @@ export class Character {
     return this.vrm.humanoid.getNormalizedBoneNode(name);
   }
 
-  /** Says which bones and which way into the face the character has. */
+  /** Says what the character has, how its face is driven and what follows from what it lacks. */
   report(): CharacterReport {
-    const names = Object.values(VRMHumanBoneList);
-    return {
+    return reportOf({
       name: this.name,
-      vrmVersion: this.facesMinusZ ? '0' : '1',
-      bones: {
-        present: names.filter((name) => this.bone(name)),
-        missing: names.filter((name) => !this.bone(name)),
-      },
-      face: { route: this.face.route, missing: this.face.missing },
-      eyes: this.face.eyes,
-    };
+      kind: this.kind,
+      vrm: this.vrm,
+      plan: this.face.plan,
+      asset: this.#asset,
+    });
   }
 
   /** Moves springs and expressions on by `deltaS` seconds and shows the 51 ARKit weights at `face[offset…]`. */
@@ -89,10 +78,17 @@ export class Character {
     this.face.applyAfter(face, offset);
   }
 
-  /** Frees geometry, textures and materials, and takes the character off the stage. */
+  /** Frees geometry, textures, their pictures and materials, and takes the character off the stage. */
   dispose(): void {
     this.vrm.scene.removeFromParent();
     VRMUtils.deepDispose(this.vrm.scene);
+    this.vrm.scene.traverse((object) => {
+      for (const material of [(object as Mesh).material ?? []].flat()) {
+        const uniforms = Object.values((material as Partial<ShaderMaterial>).uniforms ?? {});
+        for (const value of [...Object.values(material), ...uniforms.map(({ value }) => value)])
+          closePicture(value);
+      }
+    });
   }
 
   #worldOf(name: VRMHumanBoneName): Vector3 | undefined {
@@ -105,34 +101,57 @@ const LONGEST_SPRING_STEP_S = 0.05;
 const EXPORT_HINT = 'Export the character as VRM 1.0 (VRoid Studio, UniVRM, or the VRM add-on of Blender).';
 
 /**
- * Loads a VRM 0.x or 1.0 character. Throws `asset` when the file is missing, broken, or holds no VRM humanoid.
+ * Loads a VRM 0.x or 1.0 character, or a plain GLB with a human skeleton named as Mixamo, Unreal, Mesh2Motion or VRM name
+ * theirs. Throws `asset` when the file is missing, broken, or holds no humanoid.
  */
 export async function loadCharacter(source: CharacterSource): Promise<Character> {
   const name = nameOf(source);
   const bytes = await bytesOf(source, name);
   if (bytes.byteLength < 20 || new DataView(bytes).getUint32(0, true) !== 0x46546c67)
-    throw new EngineError('asset', `${name} is not a VRM file: it does not begin like a binary glTF`, {
-      hint: 'Check that the address leads to the .vrm file itself and not to a web page.',
-    });
-  const loader = new GLTFLoader();
-  loader.register((parser) => new VRMLoaderPlugin(parser));
-  let gltf: GLTF;
+    throw new EngineError(
+      'asset',
+      `${name} is neither a VRM nor a GLB file: it does not begin like a binary glTF`,
+      { hint: 'Check that the address leads to the .vrm or .glb file itself and not to a web page.' },
+    );
+  const gltf = await parse(bytes, name);
+  VRMUtils.removeUnnecessaryVertices(gltf.scene);
   try {
-    gltf = await loader.parseAsync(bytes, '');
+    const found = gltf.userData.vrm as VRM | undefined;
+    const kind = found ? (found.meta.metaVersion === '0' ? 'vrm0' : 'vrm1') : 'glb';
+    const vrm = found ? straightened(found, kind === 'vrm0' ? -1 : 1) : makeHumanoid(gltf.scene, name);
+    // Bounds are those of the T-pose; culling by them would make posed limbs vanish at the edge of the picture.
+    vrm.scene.traverse((object) => {
+      object.frustumCulled = false;
+    });
+    return new Character(vrm, name, kind, gltf.asset);
+  } catch (error) {
+    VRMUtils.deepDispose(gltf.scene);
+    throw error;
+  }
+}
+
+async function parse(bytes: ArrayBuffer, name: string): Promise<GLTF> {
+  const loader = new GLTFLoader();
+  loader.register((parser) => {
+    // Whose licence a file has is for the report to say, not for the loader to judge.
+    const url = parser.json.extensions?.VRMC_vrm?.meta?.licenseUrl;
+    const metaPlugin = new VRMMetaLoaderPlugin(parser, url ? { acceptLicenseUrls: [url] } : {});
+    return new VRMLoaderPlugin(parser, { metaPlugin });
+  });
+  try {
+    return await loader.parseAsync(bytes, '');
   } catch (cause) {
+    const lacking = /required but not exist: (.*)/.exec(messageOf(cause))?.[1];
+    if (lacking) throw noHumanoid(name, lacking.split(', '), cause);
     throw new EngineError('asset', `${name} is broken: ${messageOf(cause)}`, { hint: EXPORT_HINT, cause });
   }
-  const vrm = gltf.userData.vrm as VRM | undefined;
-  if (!vrm) {
-    VRMUtils.deepDispose(gltf.scene);
-    throw new EngineError('asset', `${name} holds a 3D model but no VRM humanoid`, { hint: EXPORT_HINT });
-  }
-  VRMUtils.removeUnnecessaryVertices(gltf.scene);
-  // Bounds are those of the T-pose; culling by them would make posed limbs vanish at the edge of the picture.
-  vrm.scene.traverse((object) => {
-    object.frustumCulled = false;
-  });
-  return new Character(vrm, name);
+}
+
+/** Decoded pictures are large, and wait long for the garbage collector. */
+function closePicture(value: Texture | null) {
+  if (!value?.isTexture) return;
+  const image: unknown = value.source.data;
+  if (image instanceof ImageBitmap) image.close();
 }
 
 function nameOf(source: CharacterSource): string {

@@ -1,7 +1,7 @@
 import { Blinks } from './blinks.ts';
 import { Gaze, type GazeView } from './gaze.ts';
 import { drift, logNormal, makeRandom } from './noise.ts';
-import { CHANNEL } from './retarget.ts';
+import { CHANNEL } from './synthesis.ts';
 
 /** What a body does of itself, in radians and metres; pose.ts turns it into bones. Overwritten by each update. */
 export type LifePose = {
