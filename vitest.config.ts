@@ -34,6 +34,8 @@ export default mergeConfig(
         { extends: true, test: { name: 'node', include: ['test/node/**/*.test.ts'] } },
         {
           extends: true,
+          // Tests of characters read fixtures that lie beside the repository, where there are any.
+          server: { fs: { allow: ['.', '../shared/data'] } },
           test: {
             name: 'browser',
             include: ['test/browser/**/*.test.ts'],

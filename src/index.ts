@@ -41,7 +41,7 @@ export type Person = 0 | 1;
 export type DuologueOptions = {
   /** The element that the stage fills, or the canvas that it draws on. */
   readonly container: HTMLElement | HTMLCanvasElement;
-  /** VRM characters by address, `File` or bytes. */
+  /** VRM characters, or plain GLB with a human skeleton, by address, `File` or bytes. */
   readonly characters: readonly [CharacterSource, CharacterSource];
   /** Folder of the model files; default `models/` beside the page. */
   readonly modelBaseUrl?: string;
@@ -185,6 +185,13 @@ function checkBackend(choice: BackendChoice) {
   });
 }
 
+function checkPerson(person: Person) {
+  if (person === 0 || person === 1) return;
+  throw new EngineError('unsupported', `There is no person ${person}, expected 0 or 1.`, {
+    hint: 'Person 0 stands on the left and person 1 on the right.',
+  });
+}
+
 /** Checks an index into an embedding; throws `unsupported` when no training knew it. */
 function wholeNumber(value: number, most: number, name: string): number {
   if (Number.isInteger(value) && value >= 0 && value <= most) return value;
@@ -205,8 +212,9 @@ type Parts = {
 export class Duologue {
   /** The audio context whose clock everything stands on. */
   readonly context: AudioContext;
-  /** What each character can show, and what it lacks. */
-  readonly reports: readonly [CharacterReport, CharacterReport];
+  readonly #reports: [CharacterReport, CharacterReport];
+  /** How often each person has been asked to change, so that the last wish wins. */
+  readonly #changes: [number, number] = [0, 0];
   readonly #worker: Worker;
   readonly #motion: Parts['motion'];
   readonly #stage: Stage;
@@ -235,7 +243,7 @@ export class Duologue {
     this.#motion = motion;
     this.#conditions = conditions;
     this.#capture = captured;
-    this.reports = [characters[0].report(), characters[1].report()];
+    this.#reports = [characters[0].report(), characters[1].report()];
     this.#timeline = new Timeline();
     const onLost = (error: EngineError) => this.#emit('error', error);
     const { container, seed, placement = 'vis-a-vis' } = options;
@@ -269,6 +277,11 @@ export class Duologue {
     return this.#info;
   }
 
+  /** What each character can show, and what follows from what it lacks. */
+  get reports(): readonly [CharacterReport, CharacterReport] {
+    return this.#reports;
+  }
+
   /** @internal */
   static async open(options: DuologueOptions & { seed: number }, parts: Parts): Promise<Duologue> {
     const context = new AudioContext({ latencyHint: 'interactive' });
@@ -290,10 +303,7 @@ export class Duologue {
    * except for a `MediaStream`, which is usually a microphone.
    */
   attach(person: Person, source: VoiceSource, { play = !(source instanceof MediaStream) } = {}): Voice {
-    if (person !== 0 && person !== 1)
-      throw new EngineError('unsupported', `There is no person ${person}, expected 0 or 1.`, {
-        hint: 'Attach the left voice to person 0 and the right voice to person 1.',
-      });
+    checkPerson(person);
     const voice = attachVoice(
       this.context,
       source,
@@ -303,6 +313,25 @@ export class Duologue {
     this.#voices.add(voice);
     void voice.ended.then(() => this.#voices.delete(voice));
     return voice;
+  }
+
+  /**
+   * Gives a person another body while the talk goes on, and says what it can show. Throws `asset` when the source holds no
+   * character; the old body stays then. Of two wishes for one person the later counts.
+   */
+  async setCharacter(person: Person, source: CharacterSource): Promise<CharacterReport> {
+    checkPerson(person);
+    this.#changes[person] += 1;
+    const change = this.#changes[person];
+    const character = await loadCharacter(source);
+    const report = character.report();
+    if (this.#disposed || change !== this.#changes[person]) {
+      character.dispose();
+      return report;
+    }
+    this.#stage.setCharacter(person, character);
+    this.#reports[person] = report;
+    return report;
   }
 
   /** Changes how a person is, from the next frame on; throws `unsupported` for an index that no training knew. */

@@ -1,4 +1,5 @@
 import { ARKIT_51 } from '../../src/engine/motion.ts';
+import { writeGlb } from '../glb.ts';
 
 type Vec3 = [number, number, number];
 type Bone = { name: string; parent: string; at: Vec3; box?: { size: Vec3; at: Vec3 } };
@@ -207,7 +208,7 @@ export function makeTinyVrm({ version = '1', face = 'arkit' }: TinyVrm = {}): Ar
     ],
     ...extensionsOf(version, face, numberOf),
   };
-  return glb(json, binary);
+  return writeGlb(json, binary);
 }
 
 function extensionsOf(
@@ -267,21 +268,4 @@ function extensionsOf(
       },
     },
   };
-}
-
-function glb(json: object, binary: Uint8Array): ArrayBuffer {
-  const text = new TextEncoder().encode(JSON.stringify(json));
-  const textSize = Math.ceil(text.length / 4) * 4;
-  const binarySize = Math.ceil(binary.length / 4) * 4;
-  const file = new ArrayBuffer(28 + textSize + binarySize);
-  const view = new DataView(file);
-  const words = [0x46546c67, 2, file.byteLength, textSize, 0x4e4f534a];
-  words.forEach((word, i) => {
-    view.setUint32(i * 4, word, true);
-  });
-  new Uint8Array(file, 20, textSize).fill(0x20).set(text);
-  view.setUint32(20 + textSize, binarySize, true);
-  view.setUint32(24 + textSize, 0x004e4942, true);
-  new Uint8Array(file, 28 + textSize).set(binary);
-  return file;
 }

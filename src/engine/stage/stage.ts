@@ -78,12 +78,13 @@ const toCamera = new Vector3();
 export class Stage {
   readonly canvas: HTMLCanvasElement;
   readonly timeline: Timeline;
-  readonly characters: readonly [Character, Character];
   readonly renderer: WebGLRenderer;
   readonly camera = new PerspectiveCamera();
   readonly #scene = new Scene();
   readonly #backdrop: Backdrop;
-  readonly #persons: readonly [Person, Person];
+  readonly #characters: [Character, Character];
+  readonly #persons: [Person, Person];
+  readonly #seed: number;
   readonly #pose = new Float32Array(FRAME_NUMBERS);
   readonly #maxPixelRatio: number;
   readonly #sizes: ResizeObserver;
@@ -93,6 +94,8 @@ export class Stage {
   /** How much of the networks' motion the persons show; may be set at any time. */
   intensity: Intensity;
   #placement: Placement = placementFor(1);
+  /** How far each is turned from the partner to the viewer (rad). */
+  #openRad = 0;
   #aspect = 1;
   #bodyShare = 0;
   /** How far each has been moved off the other, so that they do not run into each other on a narrow stage. */
@@ -120,7 +123,8 @@ export class Stage {
     this.timeline = timeline;
     this.intensity = intensity;
     this.#home = placementOf(placement);
-    this.characters = characters;
+    this.#characters = [...characters];
+    this.#seed = seed;
     this.#maxPixelRatio = maxPixelRatio;
     this.#onLost = onLost;
     this.#ownsCanvas = !(container instanceof HTMLCanvasElement);
@@ -159,22 +163,45 @@ export class Stage {
     const separationM = asked.separationM * ((homeB.x - homeA.x) / FACE_TO_FACE_M);
     this.#placement = { ...asked, separationM };
     // Who stands open to the viewer already needs no cheating.
-    const openRad = Math.max(asked.openRad, Math.PI / 2 - homeA.yaw);
-    for (const { index, character } of this.#persons) {
-      const { vrm, facesMinusZ } = character;
-      const side = index === 0 ? -1 : 1;
-      const x = (side * separationM) / 2;
-      vrm.scene.position.set(x, 0, 0);
-      // VRM 0.x models were turned once already when they were loaded.
-      vrm.scene.rotation.y = (facesMinusZ ? Math.PI : 0) - side * (Math.PI / 2 - openRad);
-      vrm.springBoneManager?.reset();
-      this.#backdrop.place(index, x, 0.02);
+    this.#openRad = Math.max(asked.openRad, Math.PI / 2 - homeA.yaw);
+    for (const person of this.#persons) this.#place(person);
+    this.#frame();
+  }
+
+  /** Puts a person where the placement has it. */
+  #place({ index, character: { vrm, facesMinusZ } }: Person) {
+    const side = index === 0 ? -1 : 1;
+    const x = (side * this.#placement.separationM) / 2;
+    vrm.scene.position.set(x, 0, 0);
+    // VRM 0.x models were turned once already when they were loaded.
+    vrm.scene.rotation.y = (facesMinusZ ? Math.PI : 0) - side * (Math.PI / 2 - this.#openRad);
+    vrm.springBoneManager?.reset();
+    this.#backdrop.place(index, x, 0.02);
+  }
+
+  /** The two on the stage. */
+  get characters(): readonly [Character, Character] {
+    return this.#characters;
+  }
+
+  /** Puts another character in a person's place, which goes on with its life, and disposes of the one that stood there. */
+  setCharacter(person: 0 | 1, character: Character): void {
+    if (this.#disposed) {
+      character.dispose();
+      return;
     }
+    const old = this.#persons[person];
+    const next = { ...makePerson(character, person, this.#seed), life: old.life };
+    this.#scene.add(character.vrm.scene);
+    this.#persons[person] = next;
+    this.#characters[person] = character;
+    old.character.dispose();
+    this.#place(next);
     this.#frame();
   }
 
   #frame() {
-    const [a, b] = this.characters;
+    const [a, b] = this.#characters;
     const lower = (1 - SITTING_M / STANDING_M) * this.#sitting;
     frameInto(
       this.camera,
@@ -261,7 +288,7 @@ export class Stage {
     this.#sizes.disconnect();
     this.canvas.removeEventListener('webglcontextlost', this.#contextLost);
     this.canvas.removeEventListener('webglcontextrestored', this.#contextRestored);
-    for (const character of this.characters) character.dispose();
+    for (const character of this.#characters) character.dispose();
     this.#backdrop.dispose();
     this.renderer.dispose();
     if (this.#ownsCanvas) this.canvas.remove();
