@@ -43,6 +43,18 @@ export function showFigures(duo: Duologue): void {
   }, 250);
 }
 
+/** Lists what each character lacks and what follows from it, in the `?debug` panel. */
+export function showWarnings({ reports }: Duologue): void {
+  const items = reports.flatMap(({ name, warnings }) =>
+    (warnings.length > 0 ? warnings : ['lacks nothing']).map((warning) => {
+      const item = document.createElement('li');
+      item.textContent = `${name}: ${warning}`;
+      return item;
+    }),
+  );
+  panel.querySelector('ul')!.replaceChildren(...items);
+}
+
 /** Moves the two level meters until the returned function is called. */
 export function showLevels(duo: Duologue): () => void {
   const timer = setInterval(() => {

@@ -1,5 +1,6 @@
 import { type BackendChoice, createDuologue, type Duologue } from '../src/index.ts';
-import { showFigures, showLevels } from './figures.ts';
+import { isCharacter, personAt, recast, watchCast } from './cast.ts';
+import { showFigures, showLevels, showWarnings } from './figures.ts';
 import { Microphones } from './microphones.ts';
 import { byId, hideProblem, say, setState, showProblem } from './page.ts';
 import { type Caption, loadSample, type Voices, voicesOf } from './sounds.ts';
@@ -64,6 +65,7 @@ function meet(duo: Duologue) {
   });
   if (query.has('debug')) {
     showFigures(duo);
+    showWarnings(duo);
     Object.assign(window, { duologue: duo });
   }
   duo.on('error', (error) => showProblem(wordsFor(error)));
@@ -77,6 +79,7 @@ function meet(duo: Duologue) {
   byId('use-microphones').onclick = () => attempt(() => listen(duo));
   byId('stop').onclick = () => stopPlaying?.();
   watchFiles(duo);
+  watchCast(duo);
   for (const way of ways) way.disabled = false;
   setState('ready', READY);
 }
@@ -219,7 +222,12 @@ function watchFiles(duo: Duologue) {
     event.preventDefault();
     enter(-depth);
     const dropped = [...event.dataTransfer!.files].sort((a, b) => a.name.localeCompare(b.name));
-    void playFiles(dropped.slice(0, 2));
+    const characters = dropped.filter(isCharacter).slice(0, 2);
+    // Two at once come to both sides.
+    for (const [i, file] of characters.entries())
+      void recast(duo, characters.length > 1 ? (i as 0 | 1) : personAt(event), file);
+    const sounds = dropped.filter((file) => !isCharacter(file)).slice(0, 2);
+    if (sounds.length > 0) void playFiles(sounds);
   });
 }
 

@@ -1,4 +1,6 @@
-import { expect, test } from '@playwright/test';
+import { readFileSync } from 'node:fs';
+import { expect, type Page, test } from '@playwright/test';
+import { editGlb } from '../glb.ts';
 import { launchWith } from './browser.ts';
 import { openDemo, watchConsole } from './observe.ts';
 
@@ -103,4 +105,58 @@ test('two sound files play; a file that is no sound is named', async ({ page }) 
   await expect
     .poll(async () => (await page.evaluate(() => window.duologue!.stats())).speaking[0], { timeout: 20_000 })
     .toBe(true);
+});
+
+/** Drops what stands at `url`, under another name, on the left (0) or right (1) half of the page. */
+const drop = (page: Page, person: number, url: string, name: string) =>
+  page.evaluate(
+    async ([person, url, name]) => {
+      const files = new DataTransfer();
+      files.items.add(new File([await (await fetch(url)).arrayBuffer()], name));
+      const clientX = innerWidth * (0.25 + 0.5 * person);
+      const event = { dataTransfer: files, clientX, bubbles: true, cancelable: true };
+      for (const type of ['dragenter', 'dragover', 'drop'])
+        document.body.dispatchEvent(new DragEvent(type, event));
+    },
+    [person, url, name] as const,
+  );
+const names = (page: Page) => page.evaluate(() => window.duologue!.reports.map(({ name }) => name));
+
+test('a character dropped on one half takes that side while they talk; what is none is named', async ({
+  page,
+}) => {
+  await openDemo(page);
+  await page.locator('#play-sample').click();
+  await expect(page.locator('body')).toHaveAttribute('data-state', 'playing');
+  await drop(page, 1, '/models/ada.vrm', 'twin.vrm');
+  await expect.poll(() => names(page)).toEqual(['ada.vrm', 'twin.vrm']);
+  await expect(page.locator('body')).toHaveAttribute('data-state', 'playing');
+  const { frames } = await page.evaluate(() => window.duologue!.stats());
+  await expect
+    .poll(async () => (await page.evaluate(() => window.duologue!.stats())).frames)
+    .toBeGreaterThan(frames + 10);
+  await drop(page, 0, '/', 'chair.glb');
+  await expect(page.locator(notice)).toContainText('chair.glb is neither a VRM nor a GLB file');
+  expect(await names(page)).toEqual(['ada.vrm', 'twin.vrm']);
+  await expect(page.locator('body')).toHaveAttribute('data-state', 'playing');
+});
+
+test('a character can be chosen, and ?debug says what follows from what it lacks', async ({ page }) => {
+  const { buffer } = new Uint8Array(readFileSync('public/models/bo.vrm'));
+  const toeless = editGlb(buffer, (json) => {
+    delete json.extensions.VRMC_vrm.humanoid.humanBones.leftToes;
+  });
+  await openDemo(page);
+  await expect(page.locator('#debug li')).toHaveText(['ada.vrm: lacks nothing', 'bo.vrm: lacks nothing']);
+  await page
+    .locator('#cast input')
+    .nth(0)
+    .setInputFiles({
+      name: 'toeless.vrm',
+      mimeType: 'model/gltf-binary',
+      buffer: Buffer.from(toeless),
+    });
+  await expect(page.locator('#debug li').first()).toHaveText(
+    'toeless.vrm: no leftToes: the left foot rolls without them',
+  );
 });
