@@ -14,7 +14,6 @@ from onnx import TensorProto
 
 from body import LOWER, PREFIX_TOKENS, UPPER, Body, BodyConfig
 from body_stream import BlockConditions, BlockStream, placements
-from body_windows import named
 from checkpoint import load_safetensors, rounded, save_safetensors, stored
 from corpus_speech import cache_folder
 from layers import block_bias
@@ -32,15 +31,6 @@ DATA = (
 )
 GOLDEN_BLOCKS, GOLDEN_SEED, TEXT_BLOCK = 20, 1234, 3
 GUIDANCE, GUIDED_BLOCKS = 1.5, 4
-GAINS = {"Arm": 1.7, "Hand": 1.7, "Fingers": 1.7, "Leg": 1.2, "Foot": 1.2, "hips": 1.2, "dx": 1.2, "dz": 1.2, "dyaw": 1.2}
-"""Factors of the coefficients of features by name, chosen in free running by the speed of hands and feet."""
-
-
-def livelier(model: Body) -> Body:
-    """The network with the basis scaled by `GAINS`: what it draws spreads less than the corpus does."""
-    gains = [named(GAINS, name, 1.0) for name in model.config.features]
-    model.basis.mul_(torch.tensor(gains).repeat_interleave(model.config.block**2))
-    return model
 
 
 def random_body(config: BodyConfig, seed: int = 7) -> Body:
@@ -318,7 +308,7 @@ def main() -> None:
         from train_body import load_ema
 
         runs = ((part, cache_folder() / f"runs/{options.run}-{part}/checkpoint.pt") for part in ("lower", "upper"))
-        pairs = [(livelier(model), extra) for model, extra in (load_ema(*run) for run in runs)]
+        pairs = [load_ema(*run) for run in runs]
     error = export(*(model for model, _ in pairs), options.models, options.golden, [extra for _, extra in pairs])
     print(f"body-lower, body-upper: graphs within {error:.1e} of the twins")
     if error > 1e-4:

@@ -71,6 +71,7 @@ class Run:
         self.optimiser = torch.optim.AdamW(self.trained, betas=(0.9, 0.98), weight_decay=config["weight_decay"])
         self.average, self.step, self.log, self.minutes = Average(model, config["average"]), 0, [], 0.0
         self.recent: list[dict[str, float]] = []
+        self.began = time.time()
 
     def resume(self, changed: Callable[[dict[str, Tensor]], None] = lambda state: None) -> bool:
         """Go on from the checkpoint if there is one; `changed` edits its weights and its averaged weights first."""
@@ -92,12 +93,11 @@ class Run:
 
     def steps(self) -> Iterator[int]:
         """The steps that are left; each sets the learning rate."""
-        earlier, began = self.minutes, time.time()
+        self.began = time.time() - 60 * self.minutes
         while self.progress < 1:
             for group in self.optimiser.param_groups:
                 group["lr"] = learning_rate(self.config, self.progress * self.config["steps"])
             yield self.step
-            self.minutes = earlier + (time.time() - began) / 60
 
     def learn(self, loss: Tensor) -> None:
         """One step down the gradient of a loss."""
@@ -115,6 +115,7 @@ class Run:
         """Count the step, take it into the average, log it, now and then evaluate the averaged model and save."""
         self.average.update(self.model, self.step)
         self.step += 1
+        self.minutes = (time.time() - self.began) / 60
         self.recent.append(parts)
         last = self.progress >= 1
         if self.step % LOG_EVERY == 0 or last:
