@@ -2,6 +2,7 @@ import type { Duologue } from '../src/index.ts';
 import { byId } from './page.ts';
 
 const panel = byId('debug');
+const lacks = byId('lacks');
 const meters = [...document.querySelectorAll<HTMLMeterElement>('#voices meter')];
 
 const ms = (value: number) => (Number.isFinite(value) ? `${value.toFixed(1)} ms` : '–');
@@ -38,21 +39,23 @@ export function showFigures(duo: Duologue): void {
     return value;
   });
   panel.hidden = false;
+  lacks.hidden = false;
   setInterval(() => {
     for (const [i, [, value]] of rows(duo).entries()) values[i]!.textContent = value;
   }, 250);
 }
 
-/** Lists what each character lacks and what follows from it, in the `?debug` panel. */
+/** Lists beside each character what it lacks and what follows from it; part of `?debug`. */
 export function showWarnings({ reports }: Duologue): void {
-  const items = reports.flatMap(({ name, warnings }) =>
-    (warnings.length > 0 ? warnings : ['lacks nothing']).map((warning) => {
+  for (const [person, list] of [...lacks.querySelectorAll('ul')].entries()) {
+    const { name, warnings } = reports[person]!;
+    const items = (warnings.length > 0 ? warnings : ['lacks nothing']).map((warning) => {
       const item = document.createElement('li');
       item.textContent = `${name}: ${warning}`;
       return item;
-    }),
-  );
-  panel.querySelector('ul')!.replaceChildren(...items);
+    });
+    list.replaceChildren(...items);
+  }
 }
 
 /** Moves the two level meters until the returned function is called. */

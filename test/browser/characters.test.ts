@@ -181,6 +181,18 @@ describe('with something taken out', () => {
   });
 });
 
+test('a packed file: how it is packed, and what to do', async () => {
+  const packed = editGlb(makeTinyVrm(), (json) => {
+    json.extensionsUsed.push('KHR_draco_mesh_compression');
+    json.extensionsRequired = ['KHR_draco_mesh_compression'];
+  });
+  await expect(load(packed)).rejects.toMatchObject({
+    kind: 'asset',
+    message: expect.stringMatching(/packed with draco/i),
+    hint: expect.stringMatching(/without compression/),
+  });
+});
+
 describe.skipIf(!SPHERE)('VRM 0.x', () => {
   test('the sphere: bones of a human, nothing of a face', async () => {
     const character = await load(SPHERE!);

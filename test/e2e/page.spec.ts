@@ -147,7 +147,7 @@ test('a character can be chosen, and ?debug says what follows from what it lacks
     delete json.extensions.VRMC_vrm.humanoid.humanBones.leftToes;
   });
   await openDemo(page);
-  await expect(page.locator('#debug li')).toHaveText(['ada.vrm: lacks nothing', 'bo.vrm: lacks nothing']);
+  await expect(page.locator('#lacks li')).toHaveText(['ada.vrm: lacks nothing', 'bo.vrm: lacks nothing']);
   await page
     .locator('#cast input')
     .nth(0)
@@ -156,7 +156,7 @@ test('a character can be chosen, and ?debug says what follows from what it lacks
       mimeType: 'model/gltf-binary',
       buffer: Buffer.from(toeless),
     });
-  await expect(page.locator('#debug li').first()).toHaveText(
+  await expect(page.locator('#lacks li').first()).toHaveText(
     'toeless.vrm: no leftToes: the left foot rolls without them',
   );
 });

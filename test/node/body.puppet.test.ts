@@ -1,7 +1,7 @@
 import { Object3D, Quaternion, Vector3 } from 'three';
 import { describe, expect, test } from 'vitest';
 import { placementOf } from '../../src/engine/body/placement.ts';
-import { Figure, JOINT } from '../../src/engine/body/skeleton.ts';
+import { EXP_AT, Figure, JOINT } from '../../src/engine/body/skeleton.ts';
 import { BODY_NUMBERS } from '../../src/engine/motion.ts';
 import type { Character } from '../../src/engine/stage/character.ts';
 import { Life } from '../../src/engine/stage/life.ts';
@@ -178,6 +178,26 @@ describe('puppet', () => {
     puppet.apply(bodiesOf(walk(), 90), 80 * ROW, HOME, 0.6, 0.5, FULL);
     expect(stand()).toEqual(before);
   });
+
+  test.each([false, true])(
+    'toes bend as far as the heel is up, on the floor only (VRM 0.x: %s)',
+    (minusZ) => {
+      const { character, bones } = makeCharacter({ minusZ });
+      const puppet = new Puppet(character);
+      const bendOf = (footRad: number, thighRad = 0) => {
+        const bodies = bodiesOf(() => {}, 30);
+        const at = 20 * ROW;
+        bodies[at + EXP_AT[JOINT.leftFoot]] += footRad;
+        bodies[at + EXP_AT[JOINT.leftUpperLeg]] += thighRad;
+        puppet.apply(bodies, at, HOME, 1, 0, FULL);
+        return (minusZ ? 1 : -1) * bones.get('leftToes')!.rotation.x;
+      };
+      expect(bendOf(0)).toBeLessThan(0.05);
+      expect(bendOf(0.5)).toBeCloseTo(bendOf(0) + 0.5, 1);
+      expect(bendOf(1.2)).toBeCloseTo(0.7);
+      expect(bendOf(1.5, -1)).toBeCloseTo(0); // the foot is in the air
+    },
+  );
 
   test('shows less of the hands and the trunk when calm; the way is the same', () => {
     const busy: Mover = (f) => {

@@ -143,6 +143,12 @@ async function parse(bytes: ArrayBuffer, name: string): Promise<GLTF> {
   } catch (cause) {
     const lacking = /required but not exist: (.*)/.exec(messageOf(cause))?.[1];
     if (lacking) throw noHumanoid(name, lacking.split(', '), cause);
+    const packing = /draco|meshopt|ktx2/i.exec(messageOf(cause))?.[0];
+    if (packing)
+      throw new EngineError('asset', `${name} is packed with ${packing}, which is not unpacked here`, {
+        hint: 'Save the character without compression of meshes and textures.',
+        cause,
+      });
     throw new EngineError('asset', `${name} is broken: ${messageOf(cause)}`, { hint: EXPORT_HINT, cause });
   }
 }

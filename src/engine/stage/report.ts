@@ -116,7 +116,7 @@ function faceWarnings({ route, eyes, channels, troubles }: FacePlan, missing: re
   const synthesised = that('synthesised', () => true);
   if (synthesised.length > 0)
     warnings.push(
-      `no shapes ${synthesised.join(', ')}: vowels, blinks and moods of the file stand in for them, coarsely`,
+      `no shapes ${listed(synthesised)}: vowels, blinks and moods of the file stand in for them, coarsely`,
     );
   const blinks = that('none', (shape) => shape.startsWith('eyeBlink'));
   if (blinks.length > 0)
@@ -126,7 +126,7 @@ function faceWarnings({ route, eyes, channels, troubles }: FacePlan, missing: re
     (shape) => !isLook(shape) && !shape.startsWith('eyeBlink') && (shape !== 'jawOpen' || route !== 'none'),
   );
   if (unseen.length > 0)
-    warnings.push(`no shape or expression for ${unseen.join(', ')}: these movements are not seen`);
+    warnings.push(`no shape or expression for ${listed(unseen)}: these movements are not seen`);
   if (eyes === 'none') {
     const bones = missing.filter((bone) => bone.endsWith('Eye'));
     warnings.push(
@@ -134,6 +134,16 @@ function faceWarnings({ route, eyes, channels, troubles }: FacePlan, missing: re
     );
   }
   const lids = that('bone', isLid);
-  if (lids.length > 0) warnings.push(`no shapes ${lids.join(', ')}: the lids do not follow the eyes`);
+  if (lids.length > 0) warnings.push(`no shapes ${listed(lids)}: the lids do not follow the eyes`);
   return [...warnings, ...troubles];
 }
+
+/** Names in a row, those of both sides as one: `browDownLeft/Right`. */
+const listed = (shapes: readonly ArkitShape[]) =>
+  shapes
+    .filter((shape) => !(shape.endsWith('Right') && shapes.includes(otherSide(shape))))
+    .map((shape) => (shape.endsWith('Left') && shapes.includes(otherSide(shape)) ? `${shape}/Right` : shape))
+    .join(', ');
+
+const otherSide = (shape: string) =>
+  (shape.endsWith('Left') ? shape.replace(/Left$/, 'Right') : shape.replace(/Right$/, 'Left')) as ArkitShape;
