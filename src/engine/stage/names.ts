@@ -22,7 +22,7 @@ function partsOf(name: string): { side: Side | undefined; parts: string[] } {
     const words = (part.match(/\d+|[A-Z]+(?![a-z])|[A-Z]?[a-z]+/g) ?? []).map((word) =>
       /^\d/.test(word) ? String(Number(word)) : word.toLowerCase(),
     );
-    // The last side counts: `Left_EyeLookIn_R` does not occur, `R_Rig_LeftArm` does.
+    // The last side counts, because prefixes of a rig may hold an L or R of their own.
     for (const word of words) side = SIDES[word] ?? side;
     parts.push(words.filter((word) => !(word in SIDES)).join(' '));
   }
@@ -32,8 +32,8 @@ function partsOf(name: string): { side: Side | undefined; parts: string[] } {
 const PLAIN = new Map<string, ArkitShape>(ARKIT_52.map((name) => [name.toLowerCase(), name]));
 
 /**
- * The ARKit shapes (one, or two where a middle shape comes in halves or none) that a shape's or expression's name means, in any
- * common spelling: `eyeBlinkLeft`, `Eye_Blink_L`, `blendShape1.eyeBlinkLeft`, `Face.M_F00_000_eyeBlinkLeft`, `jaw_open`.
+ * The ARKit shape that the name of a shape or expression means, in any common spelling: `eyeBlinkLeft`, `Eye_Blink_L`,
+ * `blendShape1.eyeBlinkLeft`, `Face.M_F00_000_eyeBlinkLeft`, `jaw_open`; undefined where it means none.
  */
 export function arkitShapeOf(name: string): ArkitShape | undefined {
   const { side = '', parts } = partsOf(name);
