@@ -129,8 +129,9 @@ describe('the whole motion', { timeout: 60_000 }, () => {
     expect(generator.stats.droppedBlocks).toBeGreaterThanOrEqual(3);
     expect(generator.stats.heldBodyFrames).toBeGreaterThan(8);
     expect(rows.flat().every(Number.isFinite)).toBe(true);
-    // no joint jumps further where the body is held and comes back than it does in an undisturbed talk
+    // Where the body is held and comes back no joint jumps further than in an undisturbed talk, or than in a gesture
+    // (0.15 rad a frame are 4.5 rad/s).
     const whole = await frames(await start(backend), ticks);
-    expect(largestJump(rows)).toBeLessThan(1.5 * largestJump(whole));
+    expect(largestJump(rows)).toBeLessThan(Math.max(0.15, 1.5 * largestJump(whole)));
   });
 });
