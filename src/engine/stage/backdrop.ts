@@ -1,28 +1,21 @@
 import {
   CanvasTexture,
   CircleGeometry,
-  CylinderGeometry,
   DirectionalLight,
   Group,
   HemisphereLight,
   Mesh,
   MeshBasicMaterial,
-  MeshStandardMaterial,
   type Object3D,
-  PlaneGeometry,
   SRGBColorSpace,
   type Texture,
 } from 'three';
 import { makeRandom } from './noise.ts';
 
-/** The room around two people: backdrop picture, floor, contact shadows and lights. */
+/** The room around two people: backdrop picture, floor, and lights. */
 export type Backdrop = {
   readonly background: Texture;
   readonly objects: Group;
-  /** Moves the contact shadow of a person (0 or 1) to a place on the floor. */
-  place(person: number, x: number, z: number): void;
-  /** Puts a stool of this height under a person; none at height 0. */
-  seat(person: number, x: number, z: number, heightM: number): void;
   dispose(): void;
 };
 
@@ -83,12 +76,6 @@ export function makeBackdrop(): Backdrop {
     [0.4, 0.16],
     [1, 0],
   ]);
-  const contact = blob('8, 14, 18', [
-    [0, 0.72],
-    [0.35, 0.42],
-    [0.7, 0.1],
-    [1, 0],
-  ]);
   const objects = new Group();
 
   const floorShape = new CircleGeometry(2.6, 48);
@@ -102,47 +89,16 @@ export function makeBackdrop(): Backdrop {
   floor.rotation.x = -Math.PI / 2;
   objects.add(floor);
 
-  const shadowShape = new PlaneGeometry(0.95, 0.75);
-  const shadowPaint = new MeshBasicMaterial({
-    map: contact,
-    transparent: true,
-    depthWrite: false,
-    toneMapped: false,
-  });
-  const shadows = [0, 1].map(() => {
-    const shadow = new Mesh(shadowShape, shadowPaint);
-    shadow.rotation.x = -Math.PI / 2;
-    shadow.position.y = 0.003;
-    shadow.renderOrder = 1;
-    objects.add(shadow);
-    return shadow;
-  });
-  const stoolShape = new CylinderGeometry(0.17, 0.19, 1, 40);
-  stoolShape.translate(0, 0.5, 0);
-  const stoolPaint = new MeshStandardMaterial({ color: 0x4a4658, roughness: 0.9 });
-  const stools = [0, 1].map(() => {
-    const stool = new Mesh(stoolShape, stoolPaint);
-    stool.visible = false;
-    objects.add(stool);
-    return stool;
-  });
   for (const light of lights()) objects.add(light);
 
   return {
     background,
     objects,
-    place: (person, x, z) => shadows[person]!.position.set(x, 0.003, z),
-    seat(person, x, z, heightM) {
-      const stool = stools[person]!;
-      stool.visible = heightM > 0.02;
-      stool.position.set(x, 0, z);
-      stool.scale.y = Math.max(0.02, heightM);
-    },
     dispose() {
       objects.removeFromParent();
-      for (const thing of [background, pool, contact]) thing.dispose();
-      for (const thing of [floorShape, shadowShape, stoolShape]) thing.dispose();
-      for (const thing of [floorPaint, shadowPaint, stoolPaint]) thing.dispose();
+      for (const thing of [background, pool]) thing.dispose();
+      for (const thing of [floorShape]) thing.dispose();
+      for (const thing of [floorPaint]) thing.dispose();
     },
   };
 }

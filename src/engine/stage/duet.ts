@@ -1,0 +1,248 @@
+import { Group, type Object3D, Vector3 } from 'three';
+import { type PlacedRoot, type PlacementPreset, placementOf } from '../body/placement.ts';
+import { PERSONS } from '../motion.ts';
+import { BODY_PRESENCE, FRAME_NUMBERS, type Timeline } from '../timeline.ts';
+import type { Character } from './character.ts';
+import { eyeInto, makePerson, type Person, sense, standAt } from './person.ts';
+import { FULL, type Intensity } from './puppet.ts';
+import { calmExpression } from './retarget.ts';
+import { Seats } from './seats.ts';
+
+/** What two people on a stage are made from. */
+export type DuetOptions = {
+  /** Person 0 stands on the left, person 1 on the right; the duet disposes of them. */
+  readonly characters: readonly [Character, Character];
+  readonly timeline: Timeline;
+  /** How the two began to stand in the motion, default vis-à-vis. */
+  readonly placement?: PlacementPreset;
+  /** How much of the motion is shown, default all. */
+  readonly intensity?: Intensity;
+  /** The same seed gives the same procedural life. */
+  readonly seed?: number;
+};
+
+/** What is changed for the sake of a flat picture, as in a theatre; {@link LIFE_SIZE} changes nothing. */
+export type Theatre = {
+  /** The distance of the two as a share of the true one. */
+  readonly squeeze: number;
+  /** Each is turned from the partner to the viewer at least so far (rad). */
+  readonly openRad: number;
+  /** Each looks so far (m) before the partner's eyes, which opens faces to the viewer. */
+  readonly cheatM: number;
+};
+
+/** True distances and facings: for XR, and for scenes that are walked around in. */
+export const LIFE_SIZE: Theatre = { squeeze: 1, openRad: 0, cheatM: 0 };
+
+const LONGEST_STEP_S = 0.25;
+/** Hips of the reference person this low sit, and this high stand; buttocks are so far under hips. */
+const SITTING_M = 0.55;
+const STANDING_M = 0.82;
+const SEAT_UNDER_HIPS_M = 0.1;
+/** Hips come no closer than this to those of the partner, whatever the theatre does to the distance. */
+const LEAST_HIPS_M = 0.62;
+/** Bodies change between the networks' motion and procedural life within this time. */
+const BODY_EASE_S = 0.9;
+/** Whoever walks faster than this goes where the motion goes: the turn to the viewer ends, and comes back slowly. */
+const WALKING_MPS = 0.25;
+const PACE_S = 0.25;
+const CLOSE_RADPS = 1.6;
+const REOPEN_RADPS = 0.06;
+
+const partnerAt = new Vector3();
+const viewerAt = new Vector3();
+const toViewer = new Vector3();
+const hipsAt = new Vector3();
+const otherAt = new Vector3();
+
+/** How a person stands on the stage at the moment. */
+type Standing = { openRad: number; paceMps: number; x: number; z: number };
+
+/**
+ * Two people in one {@link Group}, without renderer, camera or page: shows the timeline on their bones and faces, adds
+ * procedural life, and lets them see each other. Life-size and at true distances unless {@link theatre} says otherwise.
+ * Allocates nothing per frame.
+ */
+export class Duet {
+  /** Add it to a scene; it may be moved and turned as a whole. */
+  readonly group = new Group();
+  readonly timeline: Timeline;
+  /** How much of the networks' motion the persons show; may be set at any time. */
+  intensity: Intensity;
+  readonly #characters: [Character, Character];
+  readonly #persons: [Person, Person];
+  readonly #seats = new Seats();
+  readonly #seed: number;
+  readonly #home: readonly [PlacedRoot, PlacedRoot];
+  readonly #pose = new Float32Array(FRAME_NUMBERS);
+  readonly #standing: readonly [Standing, Standing];
+  #theatre = LIFE_SIZE;
+  #bodyShare = 0;
+  /** How far each has been moved off the other, so that they do not run into each other. */
+  #partedM = 0;
+  #sitting = 0;
+  #lastS = Number.NaN;
+  #disposed = false;
+
+  constructor({ characters, timeline, placement = 'vis-a-vis', intensity = FULL, seed = 1 }: DuetOptions) {
+    this.timeline = timeline;
+    this.intensity = intensity;
+    this.#home = placementOf(placement);
+    this.#characters = [...characters];
+    this.#seed = seed;
+    this.#persons = [makePerson(characters[0], 0, seed), makePerson(characters[1], 1, seed)];
+    const standing = () => ({ openRad: 0, paceMps: 0, x: Number.NaN, z: Number.NaN });
+    this.#standing = [standing(), standing()];
+    this.group.add(this.#seats.group);
+    for (const { character } of this.#persons) this.group.add(character.vrm.scene);
+    this.theatre = LIFE_SIZE;
+  }
+
+  /** The two. */
+  get characters(): readonly [Character, Character] {
+    return this.#characters;
+  }
+
+  /** Where the two began: hips over the floor of the group in true metres, and facing. */
+  get home(): readonly [Readonly<PlacedRoot>, Readonly<PlacedRoot>] {
+    return this.#home;
+  }
+
+  /** How far the two have sat down on the average, 0 standing … 1 seated. */
+  get sitting(): number {
+    return this.#sitting;
+  }
+
+  /** What is changed for the sake of a flat picture; takes effect at once. */
+  get theatre(): Theatre {
+    return this.#theatre;
+  }
+
+  set theatre(theatre: Theatre) {
+    this.#theatre = theatre;
+    for (const person of this.#persons) {
+      this.#standing[person.index].openRad = this.#openRad();
+      this.#place(person);
+      person.character.vrm.springBoneManager?.reset();
+    }
+  }
+
+  /** Puts another character in a person's place, which goes on with its life, and disposes of the one that stood there. */
+  setCharacter(person: 0 | 1, character: Character): void {
+    if (this.#disposed) {
+      character.dispose();
+      return;
+    }
+    const old = this.#persons[person];
+    const next = { ...makePerson(character, person, this.#seed), life: old.life };
+    this.group.add(character.vrm.scene);
+    this.#persons[person] = next;
+    this.#characters[person] = character;
+    old.character.dispose();
+    this.#place(next);
+    character.vrm.springBoneManager?.reset();
+  }
+
+  /**
+   * Shows the moment `atSample` of the 16 kHz clock; `nowS` moves procedural life on and must not run back. `viewer` is who
+   * watches, in the world: a camera, a headset, or a place.
+   */
+  update(atSample: number, nowS: number, viewer: Object3D | Readonly<Vector3>): void {
+    if (this.#disposed) return;
+    const deltaS = Number.isNaN(this.#lastS) ? 0 : Math.min(LONGEST_STEP_S, Math.max(0, nowS - this.#lastS));
+    this.#lastS = nowS;
+    if ('isObject3D' in viewer) viewer.getWorldPosition(viewerAt);
+    else viewerAt.copy(viewer);
+    const moving = this.timeline.sampleInto(this.#pose, atSample).presence > 0.5;
+    const most = deltaS / BODY_EASE_S;
+    this.#bodyShare += Math.min(most, Math.max(-most, this.#pose[BODY_PRESENCE]! - this.#bodyShare));
+    const share = this.#bodyShare * this.#bodyShare * (3 - 2 * this.#bodyShare);
+    const [a, b] = this.#persons;
+    this.#sense(a, b, moving, share);
+    this.#sense(b, a, moving, share);
+    for (const { index, life, pose, puppet, offset, bodyOffset, around } of this.#persons) {
+      calmExpression(this.#pose, offset, this.intensity.face);
+      life.update(deltaS, this.#pose, offset, around);
+      pose.apply(life.pose);
+      if (share > 0)
+        puppet.apply(this.#pose, bodyOffset, this.#home[index], share, life.pose.breath, this.intensity);
+    }
+    this.#stand(deltaS, share);
+    for (const { life, character, offset } of this.#persons) {
+      const { eyeYawRad, eyePitchRad, eyeVergenceRad } = life.pose;
+      character.face.look(this.#pose, offset, eyeYawRad, eyePitchRad, eyeVergenceRad);
+      character.update(deltaS, this.#pose, offset);
+    }
+  }
+
+  /** Frees the characters and what they stand and sit on, and takes the group out of its scene. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const character of this.#characters) character.dispose();
+    this.#seats.dispose();
+    this.group.removeFromParent();
+  }
+
+  #sense(self: Person, other: Person, moving: boolean, share: number) {
+    eyeInto(partnerAt, other.character);
+    if (this.#theatre.cheatM > 0) {
+      toViewer.subVectors(viewerAt, partnerAt).setY(0).normalize();
+      partnerAt.addScaledVector(toViewer, this.#theatre.cheatM);
+    }
+    self.around.partnerActivity = other.life.activity;
+    self.around.moving = moving;
+    sense(self, partnerAt, viewerAt, this.#pose, share, this.intensity.head);
+  }
+
+  /** Where each stands: room between the two, shadows and stools under them. */
+  #stand(deltaS: number, share: number) {
+    const [a, b] = this.#persons;
+    for (const person of this.#persons) this.#turn(person, deltaS, share);
+    for (const person of this.#persons) this.#place(person);
+    this.group.worldToLocal(a.hips.getWorldPosition(hipsAt));
+    this.group.worldToLocal(b.hips.getWorldPosition(otherAt));
+    const apartM = hipsAt.distanceTo(otherAt) - 2 * this.#partedM;
+    const partM = Math.max(0, (LEAST_HIPS_M - apartM) / 2);
+    this.#partedM += (partM - this.#partedM) * Math.min(1, 4 * deltaS);
+    this.#sitting = 0;
+    for (const person of this.#persons) {
+      const { index, puppet, bodyOffset, hips } = person;
+      const height = this.#pose[bodyOffset + 1]!;
+      const down = Math.min(1, Math.max(0, (STANDING_M - height) / (STANDING_M - SITTING_M))) * share;
+      this.#sitting += down / PERSONS;
+      this.group.worldToLocal(hips.getWorldPosition(hipsAt));
+      this.#seats.place(index, hipsAt.x, hipsAt.z + 0.02);
+      this.#seats.seat(index, hipsAt.x, hipsAt.z, down * (hipsAt.y - SEAT_UNDER_HIPS_M * puppet.scale));
+    }
+  }
+
+  /** Who walks turns to where the motion goes; who stands opens to the viewer, too slowly for feet to be seen turning. */
+  #turn({ index, bodyOffset }: Person, deltaS: number, share: number) {
+    const standing = this.#standing[index];
+    const x = this.#pose[bodyOffset]!;
+    const z = this.#pose[bodyOffset + 2]!;
+    if (deltaS > 0) {
+      const movedM = Number.isNaN(standing.x) ? 0 : share * Math.hypot(x - standing.x, z - standing.z);
+      standing.paceMps += (movedM / deltaS - standing.paceMps) * (1 - Math.exp(-deltaS / PACE_S));
+    }
+    standing.x = x;
+    standing.z = z;
+    if (standing.paceMps > WALKING_MPS)
+      standing.openRad = Math.max(0, standing.openRad - CLOSE_RADPS * deltaS);
+    else standing.openRad = Math.min(this.#openRad(), standing.openRad + REOPEN_RADPS * deltaS);
+  }
+
+  /** How far people who stand are turned to the viewer more than the placement has it. */
+  #openRad() {
+    return Math.max(0, this.#theatre.openRad - (Math.PI / 2 - this.#home[0].yaw));
+  }
+
+  #place(person: Person) {
+    const { index } = person;
+    const side = index === 0 ? -1 : 1;
+    const home = this.#home[index];
+    const x = home.x * this.#theatre.squeeze + side * this.#partedM;
+    standAt(person, home, x, home.z, side * this.#standing[index].openRad);
+  }
+}
