@@ -1,124 +1,177 @@
 import {
-  CanvasTexture,
-  CircleGeometry,
-  DirectionalLight,
+  BackSide,
+  BufferAttribute,
+  type BufferGeometry,
+  Color,
+  type ColorRepresentation,
+  DataTexture,
+  DoubleSide,
   Group,
-  HemisphereLight,
+  LinearFilter,
   Mesh,
   MeshBasicMaterial,
-  type Object3D,
+  PlaneGeometry,
+  RGBAFormat,
+  RingGeometry,
+  ShadowMaterial,
+  SphereGeometry,
   SRGBColorSpace,
-  type Texture,
+  type Vector3,
 } from 'three';
 import { makeRandom } from './noise.ts';
 
-/** The room around two people: backdrop picture, floor, and lights. */
+/** What stands behind the two: the quiet room, nothing at all (the page shows through), or a colour. */
+export type Background = 'room' | 'transparent' | ColorRepresentation;
+
+/** The room around two people: a wall that goes over into the floor, and a floor that takes shadows. */
 export type Backdrop = {
-  readonly background: Texture;
   readonly objects: Group;
+  /** The colour to clear with, where there is one. */
+  readonly colour: Color | null;
+  /** Turns the wall's light to stand behind the two, seen from the camera. */
+  face(camera: Readonly<Vector3>, middle: Readonly<Vector3>): void;
   dispose(): void;
 };
 
-const paint = (size: number, draw: (context: CanvasRenderingContext2D) => void) => {
-  const canvas = document.createElement('canvas');
-  canvas.width = size;
-  canvas.height = size;
-  draw(canvas.getContext('2d')!);
-  const texture = new CanvasTexture(canvas);
-  texture.colorSpace = SRGBColorSpace;
-  return texture;
+const WALL_M = 9;
+const PICTURE = 512;
+/** The part of the sphere that has the light of the wall (rad). */
+const WIDE_RAD = 2.6;
+
+type Rgb = readonly [number, number, number];
+const hex = (value: number): Rgb => [value >> 16, (value >> 8) & 255, value & 255];
+const mix = (a: Rgb, b: Rgb, share: number): Rgb => [
+  a[0] + (b[0] - a[0]) * share,
+  a[1] + (b[1] - a[1]) * share,
+  a[2] + (b[2] - a[2]) * share,
+];
+const smooth = (from: number, to: number, x: number) => {
+  const t = Math.min(1, Math.max(0, (x - from) / (to - from)));
+  return t * t * (3 - 2 * t);
 };
 
-/** Eight bits of a slow gradient show bands; a grain of one step hides them. */
-const grain = (context: CanvasRenderingContext2D, size: number, strength: number) => {
+/** Plum above, rose-brown below; teal and orange both stand out from it. */
+const WALL = { top: hex(0x2e2a47), middle: hex(0x5d4a66), floor: hex(0x3a2e40) };
+const SUN = { high: 0xecc6a0, low: hex(0xcf8573) };
+const SUN_UP_RAD = 0.135;
+const SUN_M = 1.72;
+/** The sun's rim goes over into the wall within this share of its radius. */
+const SUN_RIM = 0.012;
+
+/** Dusk, and the glow of a large low sun between the two. */
+function paintWall(): DataTexture {
   const random = makeRandom(7);
-  const image = context.getImageData(0, 0, size, size);
-  for (let i = 0; i < image.data.length; i += 4) {
-    const step = (random() + random() - 1) * strength;
-    for (let c = 0; c < 3; c++) image.data[i + c] = image.data[i + c]! + step;
-  }
-  context.putImageData(image, 0, 0);
-};
-
-/** A quiet wall: dusk at the edges, a last warm light between the two. */
-const wall = () =>
-  paint(512, (context) => {
-    const down = context.createLinearGradient(0, 0, 0, 512);
-    down.addColorStop(0, '#323c5a');
-    down.addColorStop(0.45, '#57597a');
-    down.addColorStop(0.7, '#6a5f78');
-    down.addColorStop(1, '#2c2b3c');
-    context.fillStyle = down;
-    context.fillRect(0, 0, 512, 512);
-    const glow = context.createRadialGradient(256, 250, 0, 256, 250, 320);
-    glow.addColorStop(0, 'rgba(244, 190, 150, 0.62)');
-    glow.addColorStop(0.35, 'rgba(222, 160, 140, 0.34)');
-    glow.addColorStop(0.7, 'rgba(160, 120, 140, 0.1)');
-    glow.addColorStop(1, 'rgba(120, 110, 140, 0)');
-    context.fillStyle = glow;
-    context.fillRect(0, 0, 512, 512);
-    grain(context, 512, 2.2);
-  });
-
-const blob = (inner: string, stops: readonly [number, number][]) =>
-  paint(256, (context) => {
-    const gradient = context.createRadialGradient(128, 128, 0, 128, 128, 128);
-    for (const [at, alpha] of stops) gradient.addColorStop(at, `rgba(${inner}, ${alpha})`);
-    context.fillStyle = gradient;
-    context.fillRect(0, 0, 256, 256);
-  });
-
-/** Builds the room; the caller adds `objects` to its scene and disposes of it. */
-export function makeBackdrop(): Backdrop {
-  const background = wall();
-  const pool = blob('208, 190, 168', [
-    [0, 0.3],
-    [0.4, 0.16],
-    [1, 0],
-  ]);
-  const objects = new Group();
-
-  const floorShape = new CircleGeometry(2.6, 48);
-  const floorPaint = new MeshBasicMaterial({
-    map: pool,
-    transparent: true,
-    depthWrite: false,
-    toneMapped: false,
-  });
-  const floor = new Mesh(floorShape, floorPaint);
-  floor.rotation.x = -Math.PI / 2;
-  objects.add(floor);
-
-  for (const light of lights()) objects.add(light);
-
-  return {
-    background,
-    objects,
-    dispose() {
-      objects.removeFromParent();
-      for (const thing of [background, pool]) thing.dispose();
-      for (const thing of [floorShape]) thing.dispose();
-      for (const thing of [floorPaint]) thing.dispose();
-    },
-  };
+  const pixels = new Uint8Array(4 * PICTURE * PICTURE);
+  for (let y = 0; y < PICTURE; y++)
+    for (let x = 0; x < PICTURE; x++) {
+      // Degrees off the middle of the sun, and above the horizon.
+      const across = ((x + 0.5) / PICTURE - 0.5) * WIDE_RAD;
+      const up = ((y + 0.5) / PICTURE - 0.5) * Math.PI;
+      const base =
+        up > 0
+          ? mix(WALL.middle, WALL.top, smooth(0, 0.75, up))
+          : mix(WALL.middle, WALL.floor, smooth(0, -0.35, up));
+      const r = Math.hypot(across, up - SUN_UP_RAD);
+      const halo = 0.46 * Math.exp(-((r / 0.42) ** 2)) + 0.2 * Math.exp(-((r / 0.8) ** 2));
+      const colour = mix(base, SUN.low, halo);
+      // Eight bits of a slow gradient show bands; a grain of one step hides them.
+      const grain = (random() + random() - 1) * 2;
+      const at = 4 * (y * PICTURE + x);
+      for (let c = 0; c < 3; c++) pixels[at + c] = Math.min(255, Math.max(0, colour[c]! + grain));
+      pixels[at + 3] = 255;
+    }
+  const texture = new DataTexture(pixels, PICTURE, PICTURE, RGBAFormat);
+  texture.colorSpace = SRGBColorSpace;
+  texture.minFilter = LinearFilter;
+  texture.magFilter = LinearFilter;
+  texture.needsUpdate = true;
+  return texture;
 }
 
-/**
- * A warm key from the front between the two, where both faces turn, a cool fill from the side of the viewer, a sky, and
- * a rim light behind each shoulder.
- */
-function lights(): Object3D[] {
-  const sky = new HemisphereLight(0xdfe4f5, 0x7d6a66, 1.15);
-  const key = new DirectionalLight(0xfff0dd, 3.1);
-  key.position.set(0.35, 2.9, 3);
-  const fill = new DirectionalLight(0xc3d0f2, 0.55);
-  fill.position.set(-2.6, 1.6, 2.4);
-  const rims = [-1, 1].map((side) => {
-    const rim = new DirectionalLight(side < 0 ? 0xffc9a0 : 0xc6cfff, 2.2);
-    rim.position.set(2.2 * side, 2.3, -2.4);
-    return rim;
+/** The sun: a disc with a smooth rim, paler above than below, that ends in the haze. */
+function makeSun(): Mesh<BufferGeometry, MeshBasicMaterial> {
+  const around = 96;
+  const shape = new RingGeometry(0, SUN_M * (1 + SUN_RIM), around, 16);
+  const at = shape.getAttribute('position');
+  const colours = new Float32Array(4 * at.count);
+  const colour = new Color();
+  const high = new Color(SUN.high);
+  const low = new Color().setRGB(
+    ...(SUN.low.map((c) => c / 255) as [number, number, number]),
+    SRGBColorSpace,
+  );
+  for (let i = 0; i < at.count; i++) {
+    // The last ring but one is the edge of the disc.
+    const ring = Math.floor(i / (around + 1));
+    const [x, y] = [at.getX(i), at.getY(i)];
+    const r = Math.hypot(x, y) || 1;
+    if (ring === 15) at.setXY(i, (x / r) * SUN_M, (y / r) * SUN_M);
+    const up = y / SUN_M;
+    colour.lerpColors(low, high, smooth(-0.75, 0.6, up));
+    colour.toArray(colours, 4 * i);
+    colours[4 * i + 3] = ring === 16 ? 0 : 0.92 * smooth(-1.02, -0.35, up);
+  }
+  shape.setAttribute('color', new BufferAttribute(colours, 4));
+  const paint = new MeshBasicMaterial({
+    vertexColors: true,
+    transparent: true,
+    toneMapped: false,
+    depthWrite: false,
+    side: DoubleSide,
   });
-  const all = [key, fill, ...rims];
-  for (const light of all) light.target.position.set(0, 1.3, 0);
-  return [sky, ...all, ...all.map((light) => light.target)];
+  return new Mesh(shape, paint);
+}
+
+/** Builds what stands behind the two; `full` lets the floor take the shadow of the key light. */
+export function makeBackdrop(background: Background, full: boolean): Backdrop {
+  const objects = new Group();
+  const shadowShape = new PlaneGeometry(12, 12);
+  const shadowPaint = new ShadowMaterial({ color: 0x140c1c, opacity: 0.42 });
+  const shadow = new Mesh(shadowShape, shadowPaint);
+  shadow.rotation.x = -Math.PI / 2;
+  shadow.position.y = 0.001;
+  shadow.receiveShadow = true;
+  shadow.visible = full;
+  objects.add(shadow);
+  const freeShadow = () => {
+    objects.removeFromParent();
+    shadowShape.dispose();
+    shadowPaint.dispose();
+  };
+  if (background !== 'room') {
+    const colour = background === 'transparent' ? null : new Color(background);
+    return { objects, colour, face: () => undefined, dispose: freeShadow };
+  }
+  const picture = paintWall();
+  const wallShape = new SphereGeometry(WALL_M, 48, 32, Math.PI / 2 - WIDE_RAD / 2, WIDE_RAD);
+  // Seen from inside left is right.
+  const wallPaint = new MeshBasicMaterial({
+    map: picture,
+    side: BackSide,
+    toneMapped: false,
+    depthWrite: false,
+  });
+  const wall = new Mesh(wallShape, wallPaint);
+  wall.renderOrder = -1;
+  const sun = makeSun();
+  sun.renderOrder = -1;
+  // Before the wall, and turned with it.
+  sun.position.set(0, Math.sin(SUN_UP_RAD), Math.cos(SUN_UP_RAD)).multiplyScalar(WALL_M - 0.4);
+  wall.add(sun);
+  objects.add(wall);
+  return {
+    objects,
+    colour: new Color().setRGB(
+      ...(WALL.middle.map((c) => c / 255) as [number, number, number]),
+      SRGBColorSpace,
+    ),
+    face(camera, middle) {
+      wall.position.set(middle.x, 0, middle.z);
+      wall.rotation.y = Math.atan2(camera.x - middle.x, camera.z - middle.z) + Math.PI;
+    },
+    dispose() {
+      freeShadow();
+      for (const thing of [picture, wallShape, wallPaint, sun.geometry, sun.material]) thing.dispose();
+    },
+  };
 }

@@ -113,6 +113,34 @@ export class Duet {
     return this.#sitting;
   }
 
+  /** Writes where a person's hips are in the world. */
+  hipsInto(target: Vector3, person: 0 | 1): Vector3 {
+    return this.#persons[person].hips.getWorldPosition(target);
+  }
+
+  /** Writes the point between a person's eyes in the world. */
+  eyeInto(target: Vector3, person: 0 | 1): Vector3 {
+    return eyeInto(target, this.#characters[person]);
+  }
+
+  /** Writes the middle of the two in the world, at the height of their chests. */
+  middleInto(target: Vector3): Vector3 {
+    target.set(0, 0, 0);
+    for (const person of [0, 1] as const)
+      target.add(this.eyeInto(otherAt, person)).add(this.hipsInto(hipsAt, person));
+    return target.multiplyScalar(1 / (2 * PERSONS));
+  }
+
+  /** Distance of the two in the world, hips to hips. */
+  get spreadM(): number {
+    return this.hipsInto(hipsAt, 0).distanceTo(this.hipsInto(otherAt, 1));
+  }
+
+  /** Height of the floor in the world. */
+  get floorM(): number {
+    return this.group.matrixWorld.elements[13]!;
+  }
+
   /** What is changed for the sake of a flat picture; takes effect at once. */
   get theatre(): Theatre {
     return this.#theatre;
