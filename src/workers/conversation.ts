@@ -46,6 +46,7 @@ export class Conversation {
   #restarts = 0;
   #running = true;
   #resetAsked = false;
+  #resting = false;
   #change: Change | undefined;
   #inRun = false;
   #finish: (() => void) | undefined;
@@ -115,6 +116,12 @@ export class Conversation {
     this.#resetAsked = true;
   }
 
+  /** Lets sound go by without generating, or begins a new conversation with the next sound. */
+  rest(resting: boolean) {
+    if (this.#resting && !resting) this.#resetAsked = true;
+    this.#resting = resting;
+  }
+
   /** Resolves when the tick under way is done and the streams are closed; safe to call twice. */
   async stop(): Promise<void> {
     this.#running = false;
@@ -133,6 +140,11 @@ export class Conversation {
   async #advance() {
     await this.#takeReset();
     await this.#takeChange();
+    if (this.#resting) {
+      while (this.#sound.pull(this.#soundBlock));
+      await this.#sound.wait(100);
+      return;
+    }
     while (this.#sound.pull(this.#soundBlock)) this.#voices.pushBlock(this.#soundBlock);
     if (!this.#voices.pull(this.#mel)) {
       await this.#sound.wait(100);

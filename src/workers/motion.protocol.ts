@@ -14,8 +14,8 @@ export type LoadRequest = {
   readonly conditions: Conditions;
   /** How the two stand to each other at the beginning. */
   readonly placement: PlacementPreset;
-  /** Takes blocks [loadedBytes, totalBytes]. */
-  readonly progress: StreamEnd;
+  /** Takes [loadedBytes, totalBytes]: exact as messages of a port, rounded to a float's 24 bits as blocks of a stream. */
+  readonly progress: MessagePort | StreamEnd;
 };
 
 /** Counters of the motion worker since `run`. */
@@ -51,6 +51,8 @@ export interface MotionWorker {
   setBackend(choice: BackendChoice): Promise<BackendInfo>;
   /** Forgets the conversation and begins a new one at frame 0. */
   reset(): Promise<void>;
+  /** Stops generating while motion comes from elsewhere; `false` begins a new conversation with the next sound. */
+  rest(resting: boolean): Promise<void>;
   stats(): Promise<WorkerStats>;
   stop(): Promise<void>;
 }

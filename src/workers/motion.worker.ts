@@ -4,8 +4,10 @@ import { wasmRuntimeUrl } from '../engine/backend/wasm.runtime.ts';
 import { Generator } from '../engine/model/generator.ts';
 import { EngineError, invariant } from '../errors.ts';
 import { Conversation } from './conversation.ts';
-import { makeFetch } from './fetch.ts';
+import { Files } from './fetch.ts';
+import { MODEL_FILES, RUNTIME_NAME } from './manifest.ts';
 import type { LoadRequest, MotionWorker } from './motion.protocol.ts';
+import type { OnProgress } from './progress.ts';
 import { serve } from './rpc.ts';
 import { openWriter } from './stream.ts';
 
@@ -18,16 +20,16 @@ const LOSSES_WITHIN_MS = 60_000;
 let request: LoadRequest | undefined;
 let loaded: Loaded | undefined;
 let conversation: Conversation | undefined;
-let fetchModel: ReturnType<typeof makeFetch> | undefined;
+let files: Files | undefined;
 let changing = false;
 const losses: number[] = [];
 
 /** Opens a backend from the files that are there already; `why` replaces the backend's own reason. */
 async function open(from: LoadRequest, choice = from.backend, why?: string): Promise<Loaded> {
-  const fetch = fetchModel;
-  invariant(fetch, 'motion worker: load() has not been called');
+  invariant(files, 'motion worker: load() has not been called');
+  const { get } = files;
   const gpu: GPU | undefined = navigator.gpu;
-  const sources = { fetch, gpu, runtime: () => fetch(wasmRuntimeUrl) };
+  const sources = { fetch: get, gpu, runtime: () => get(RUNTIME_NAME) };
   const { backend, models } = await openBackend(choice, sources, from);
   const info = why ? { ...backend.info, reason: why } : backend.info;
   return { backend, lookahead: models.encoder.lookahead, info };
@@ -93,17 +95,26 @@ async function bridge(talk: Conversation, from: LoadRequest) {
   exchange(reopen).catch(() => undefined); // then the lips alone go on
 }
 
+/** Tells the page how much has been loaded. */
+function reporter(progress: LoadRequest['progress']): OnProgress {
+  if (progress instanceof MessagePort) return (...report) => progress.postMessage(report);
+  const writer = openWriter(progress);
+  return (...report) => void writer.push(Float32Array.from(report));
+}
+
 serve<MotionWorker>({
   async load(from) {
-    const writer = openWriter(from.progress);
-    const report = new Float32Array(2);
-    fetchModel = makeFetch(from.modelBaseUrl, (loadedBytes, totalBytes) => {
-      report[0] = loadedBytes;
-      report[1] = totalBytes;
-      writer.push(report);
+    files = new Files({
+      baseUrl: from.modelBaseUrl,
+      group: 'models',
+      expected: MODEL_FILES,
+      elsewhere: { [RUNTIME_NAME]: wasmRuntimeUrl },
+      onProgress: reporter(from.progress),
     });
     loaded = await open(from);
     request = from;
+    await files.settled(); // what this tier does not need, another may, when there is no network
+    void files.keep();
     return loaded.info;
   },
   async run(sound, contextRateHz, motion) {
@@ -133,6 +144,9 @@ serve<MotionWorker>({
   },
   async reset() {
     conversation?.reset();
+  },
+  async rest(resting) {
+    conversation?.rest(resting);
   },
   async stats() {
     invariant(conversation, 'motion worker: run() has not been called');

@@ -19,6 +19,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'src/engine/motion.ts': [errors],
   'src/engine/visemes.ts': [errors],
   'src/engine/timeline.ts': [errors, motion],
+  'src/engine/wire.ts': [errors, motion],
   'src/engine/audio/': [errors, motion],
   'src/engine/model/': [errors, kernels, motion, 'src/engine/audio/'],
   'src/engine/model/generator.ts': [
@@ -56,6 +57,14 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'npm:@pixiv/three-vrm',
   ],
   'src/workers/': [errors, kernels, engine, '!src/engine/stage/', 'npm:comlink'],
+  'src/live/': [
+    errors,
+    motion,
+    'src/engine/timeline.ts',
+    'src/engine/wire.ts',
+    'src/engine/audio/',
+    'src/workers/',
+  ],
   'src/cli/': [
     errors,
     kernels,

@@ -143,6 +143,28 @@ test('a reset begins at frame 0 with the sound that comes after it', async () =>
   await run;
 });
 
+test('while it rests nothing is generated, and after it a new talk begins with the next sound', async () => {
+  const { backend, works } = makeBackend();
+  const { conversation, speak, take, startFrame } = start(backend);
+  const run = conversation.run();
+  speak(2);
+  await take(5);
+  const done = works.length;
+  conversation.rest(true);
+  await new Promise((resolve) => setTimeout(resolve, 150)); // until the worker looks up from waiting
+  speak(3);
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  expect(works.length).toBe(done);
+  conversation.rest(false);
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  speak(2);
+  const frames = await take(5);
+  expect(frames.map(({ frameIndex }) => frameIndex)).toEqual([0, 1, 2, 3, 4]);
+  expect(frames[0].start).toBe(startFrame + 5 * HOP);
+  await conversation.stop();
+  await run;
+});
+
 test('after a lost device a new backend goes on in the same time', async () => {
   const lost = new EngineError('lost', 'the GPU device was lost');
   const { conversation, speak, take } = start(
