@@ -1,0 +1,206 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { BleedDetector, type BleedReport } from '../../src/engine/audio/bleed.ts';
+import { BleedGate } from '../../src/engine/audio/gate.ts';
+import { samplesOf } from '../e2e/sound.ts';
+import { dice, noise } from '../sound.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const RATE = 48_000;
+const HOP = 256;
+const CALLS = path.resolve(process.env.DUOLOGUE_SHARED ?? '../shared', 'data/calls');
+
+/** A recording at another rate; straight lines between samples will do for a voice that leaks. */
+async function voice(file: string, rateHz = RATE, seconds = Infinity) {
+  const { samples, rateHz: from } = await samplesOf(file);
+  const length = Math.floor(Math.min(samples.length / from, seconds) * rateHz);
+  return Float32Array.from({ length }, (_, i) => {
+    const at = (i * from) / rateHz;
+    const whole = Math.floor(at);
+    return samples[whole] + (at - whole) * ((samples[whole + 1] ?? 0) - samples[whole]);
+  });
+}
+
+const [A, B] = await Promise.all([
+  voice('public/sample/a.flac', RATE, 28),
+  voice('public/sample/b.flac', RATE, 28),
+]);
+const SPEECH_BEGINS_S = A.findIndex((x) => Math.abs(x) > 0.02) / RATE;
+
+/** `source` as another microphone hears it: weaker, later, and with echoes of as much energy as `echoDb` says. */
+function leaked(source: Float32Array, gainDb: number, delayMs: number, echoDb = -Infinity) {
+  const out = new Float32Array(source.length);
+  const gain = 10 ** (gainDb / 20);
+  const add = (delay: number, weight: number) => {
+    for (let i = delay; i < out.length; i++) out[i] += weight * source[i - delay];
+  };
+  const delay = Math.round((delayMs * RATE) / 1000);
+  add(delay, gain);
+  if (echoDb === -Infinity) return out;
+  const roll = dice(9);
+  const echoes = Array.from({ length: 40 }, (_, k) => [
+    k * 336 + roll(336) + 100,
+    0.84 ** k * (roll(2) - 0.5),
+  ]);
+  const energy = Math.sqrt(echoes.reduce((sum, [, w]) => sum + w * w, 0));
+  for (const [at, w] of echoes) add(delay + at, (gain * 10 ** (echoDb / 20) * w) / energy);
+  return out;
+}
+
+const sum = (...parts: Float32Array[]) =>
+  parts[0].map((_, i) => parts.reduce((x, part) => x + (part[i] ?? 0), 0));
+const hiss = (seed: number, length: number, db: number) =>
+  new Float32Array(noise(seed, length)).map((x) => x * Math.sqrt(3) * 10 ** (db / 20));
+const rotated = (x: Float32Array, seconds: number) => x.map((_, i) => x[(i + seconds * RATE) % x.length]);
+
+/** What is found in two voices, when it first is, and the highest score after the first second. */
+function listen(a: Float32Array, b: Float32Array, rateHz = RATE, hop = HOP) {
+  const detector = new BleedDetector(rateHz, hop);
+  const block = new Float32Array(2 * hop);
+  const kinds = new Set<BleedReport['kind']>();
+  let foundS = Number.NaN;
+  for (let i = 0; i + hop <= Math.min(a.length, b.length); i += hop) {
+    block.set(a.subarray(i, i + hop));
+    block.set(b.subarray(i, i + hop), hop);
+    if (!detector.push(block, 0, hop, hop)) continue;
+    const { kind } = detector.report;
+    kinds.add(kind);
+    if (kind !== 'none' && Number.isNaN(foundS)) foundS = i / rateHz;
+  }
+  return { report: detector.report, foundS, kinds: [...kinds] };
+}
+
+test('one sound in both microphones is found within two seconds of speech', () => {
+  const { report, foundS } = listen(A, A.slice());
+  expect(report.kind).toBe('same');
+  expect(foundS - SPEECH_BEGINS_S).toBeLessThan(2);
+  // two fake microphones on one file, one of which started later
+  const late = listen(A, leaked(A, -1, 60));
+  expect(late.report).toMatchObject({ kind: 'one-way', source: 0 });
+  expect(late.foundS - SPEECH_BEGINS_S).toBeLessThan(2);
+});
+
+test('two independent talks are never taken for bleed: in turns, both at once, and with equal noise', () => {
+  for (const shift of [0, 7, 11, 23]) expect(listen(A, rotated(B, shift)).kinds).toEqual(['none']);
+  for (const shift of [5, 13]) expect(listen(A, rotated(A, shift)).kinds).toEqual(['none']);
+  const length = 20 * RATE;
+  expect(listen(hiss(1, length, -30), hiss(2, length, -30)).kinds).toEqual(['none']);
+});
+
+test.skipIf(!existsSync(CALLS))('a real call of two people holds no bleed in two minutes', async () => {
+  const of = (who: string) => voice(path.join(CALLS, `auto_repairs_40_${who}.flac`), RATE, 120);
+  const [agent, caller] = await Promise.all([of('agent'), of('caller')]);
+  expect(listen(agent, caller).kinds).toEqual(['none']);
+  expect(listen(agent, rotated(caller, 9)).kinds).toEqual(['none']);
+});
+
+test('a leak of −20 dB, 10 ms late, in room noise, is found, with its way, its delay and its level', () => {
+  for (const noiseDb of [-70, -60, -50]) {
+    const { report, foundS } = listen(A, sum(B, leaked(A, -20, 10), hiss(3, A.length, noiseDb)));
+    expect(report).toMatchObject({ kind: 'one-way', source: 0 });
+    expect(foundS - SPEECH_BEGINS_S).toBeLessThan(2);
+    expect(report.paths[0].lagMs).toBeCloseTo(10, 0);
+    expect(Math.abs(report.paths[0].gainDb + 20)).toBeLessThan(1.5);
+    expect(report.paths[1].heard).toBe(false);
+  }
+  const other = listen(sum(A, leaked(B, -15, 7), hiss(4, A.length, -60)), B).report;
+  expect(other).toMatchObject({ kind: 'one-way', source: 1 });
+  expect(other.paths[1].lagMs).toBeCloseTo(7, 0);
+});
+
+test('with echoes, at other rates, against a slower device, and both ways', async () => {
+  expect(listen(A, sum(B, leaked(A, -20, 10, 0), hiss(3, A.length, -60))).report.source).toBe(0);
+  expect(listen(sum(A, leaked(B, -12, 4)), sum(B, leaked(A, -12, 4))).report.kind).toBe('both-ways');
+  // The microphone of person 0 is on a device that is 50 ms slow: the leak comes before the voice itself.
+  const slow = listen(leaked(A, 0, 50), sum(B, leaked(A, -20, 10))).report;
+  expect(slow).toMatchObject({ kind: 'one-way', source: 0 });
+  expect(slow.paths[0].lagMs).toBeCloseTo(-40, 0);
+  for (const rateHz of [8000, 16_000, 44_100, 96_000]) {
+    const [a, b] = [
+      await voice('public/sample/a.flac', rateHz, 20),
+      await voice('public/sample/b.flac', rateHz, 20),
+    ];
+    const late = Math.round(rateHz / 100);
+    const { report } = listen(
+      a,
+      b.map((x, i) => x + 0.1 * (a[i - late] ?? 0)),
+      rateHz,
+      128,
+    );
+    expect(report, `${rateHz} Hz`).toMatchObject({ kind: 'one-way', source: 0 });
+    expect(report.paths[0].lagMs).toBeCloseTo(10, 0);
+  }
+});
+
+test('bleed that ends is forgotten, after seconds of speech without it; broken samples harm nothing', () => {
+  const half = 8 * RATE;
+  const leak = leaked(A, -20, 10).map((x, i) => (i < half ? x : 0));
+  const [a, b] = [sum(A, new Float32Array(A.length)), sum(B, leak)];
+  a[1000] = Number.NaN;
+  b[2000] = Infinity;
+  expect(listen(a.slice(0, half), b.slice(0, half)).report.kind).toBe('one-way');
+  expect(listen(a, b).kinds).toEqual(['none', 'one-way']);
+  expect(listen(a, b).report.kind).toBe('none');
+});
+
+/** What the gate makes of person 1's own voice and of person 0's in it, once bleed is known. */
+function gated(own: Float32Array, leak: Float32Array, source = A) {
+  const heard = sum(own, leak, hiss(5, own.length, -60));
+  const detector = new BleedDetector(RATE, HOP);
+  const gate = new BleedGate(RATE, HOP);
+  const block = new Float32Array(2 * HOP);
+  const energy = { own: [0, 0], both: [0, 0], leak: [0, 0], source: [0, 0] };
+  for (let i = 0; i + HOP <= heard.length; i += HOP) {
+    block.set(source.subarray(i, i + HOP));
+    block.set(heard.subarray(i, i + HOP), HOP);
+    detector.push(block, 0, HOP, HOP);
+    gate.apply(block, 0, HOP, detector.report);
+    if (i < 4 * RATE) continue;
+    const power = (x: Float32Array) => x.subarray(i, i + HOP).reduce((e, v) => e + v * v, 0) / HOP;
+    const speaks = power(own) > 1e-5;
+    const leaks = power(leak) > 1e-7;
+    for (let j = 0; j < HOP; j++) {
+      const gain = heard[i + j] === 0 ? 1 : block[HOP + j] / heard[i + j];
+      const count = (of: number[], x: number, g: number) => {
+        of[0] += x * x;
+        of[1] += (g * x) ** 2;
+      };
+      if (speaks) count(energy.own, own[i + j], gain);
+      if (speaks && leaks) count(energy.both, own[i + j], gain);
+      if (!speaks && leaks) count(energy.leak, leak[i + j], gain);
+      count(energy.source, source[i + j], source[i + j] === 0 ? 1 : block[j] / source[i + j]);
+    }
+  }
+  const percent = ([before, after]: number[]) => (100 * after) / before;
+  return {
+    reducedDb: -10 * Math.log10(energy.leak[1] / energy.leak[0]),
+    ownKept: percent(energy.own),
+    doubleTalkKept: percent(energy.both),
+    sourceKept: percent(energy.source),
+    closedShare: gate.states[1].closedShare,
+  };
+}
+
+test('the gate takes the leak away and leaves the person’s own words, double talk too', () => {
+  const turns = gated(B, leaked(A, -20, 10, -3));
+  expect(turns.reducedDb).toBeGreaterThan(20);
+  expect(turns.ownKept).toBeGreaterThan(99);
+  expect(turns.sourceKept).toBeCloseTo(100, 3);
+  // Both talk most of the time: what is left is what the gate lets through for 0.2 s after each word.
+  const over = gated(rotated(B, 11), leaked(A, -20, 10, -3));
+  expect(over.reducedDb).toBeGreaterThan(8);
+  expect(over.ownKept).toBeGreaterThan(99);
+  expect(over.doubleTalkKept).toBeGreaterThan(98);
+  const near = gated(rotated(B, 11), leaked(A, -10, 10, -6));
+  expect(near.reducedDb).toBeGreaterThan(6);
+  expect(near.doubleTalkKept).toBeGreaterThan(95);
+});
+
+test('the gate changes no bit without bleed, and ducks nobody when both microphones give one sound', () => {
+  const same = gated(A, new Float32Array(A.length));
+  expect(same).toMatchObject({ closedShare: 0, ownKept: expect.closeTo(100, 9) });
+  const apart = gated(B, new Float32Array(B.length));
+  expect(apart).toMatchObject({ closedShare: 0, ownKept: expect.closeTo(100, 9) });
+});
