@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { launchWith } from './browser.ts';
 import { between, objections } from './curves.ts';
-import { observe, openDemo, type Scene, watchConsole } from './observe.ts';
+import { observe, openDemo, type Scene, unlisted, watchConsole } from './observe.ts';
 import { padded, recordedVoice, samplesOf, writeWav } from './sound.ts';
 
 // The fake microphone: 2 s of silence, a voice, silence. The file that person 1 plays speaks after it.
@@ -41,6 +41,7 @@ const scene: Scene = { voices: ['microphone', '/test/other.wav'], beginS: [0, 9.
 
 /** Answers the encoder's weights with the last layernorm zeroed: every token is then zero, whatever is heard. */
 async function deafen(page: Page) {
+  await unlisted(page);
   await page.route('**/speech-encoder.safetensors', async (route) => {
     const body = await (await route.fetch()).body();
     const headerBytes = Number(body.readBigUInt64LE(0));

@@ -33,6 +33,10 @@ export async function openDemo(page: Page, query = '') {
   await page.waitForFunction(() => document.body.dataset.state !== 'loading', undefined, { timeout: 90_000 });
 }
 
+/** Takes the manifest of the model files away: they are then loaded as they are. */
+export const unlisted = (page: Page) =>
+  page.route('**/models/manifest.json', (route) => route.fulfill({ status: 404 }));
+
 /**
  * Plays a scene through the engine's door, and watches it from outside: a recorder of its own measures each voice's
  * loudness on the context's clock, while the engine's frames tell the jaws. `during` runs while it plays.

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
 import { editGlb } from '../glb.ts';
 import { launchWith } from './browser.ts';
-import { openDemo, watchConsole } from './observe.ts';
+import { openDemo, unlisted, watchConsole } from './observe.ts';
 
 // What the demo says when something is wrong, and its ways in. No microphone is there unless a test adds one.
 const AUTOPLAY = '--autoplay-policy=no-user-gesture-required';
@@ -22,6 +23,7 @@ test('a missing model file is named, with the next move', async ({ page }) => {
 });
 
 test('a model file of another version is named, with both versions', async ({ page }) => {
+  await unlisted(page);
   await page.route('**/speech-encoder.safetensors', async (route) => {
     const body = await (await route.fetch()).body();
     const at =
@@ -36,16 +38,66 @@ test('a model file of another version is named, with both versions', async ({ pa
   );
 });
 
-test('a half-downloaded model file is told from a whole one', async ({ page }) => {
+/** Answers the face's weights with what `change` makes of them; gives how often they were asked for. */
+async function spoil(page: Page, change: (body: Buffer) => Buffer) {
+  const asked = { times: 0 };
   await page.route('**/face.safetensors', async (route) => {
-    const body = await (await route.fetch()).body();
-    await route.fulfill({
-      body: body.subarray(0, body.length >> 1),
-      contentType: 'application/octet-stream',
-    });
+    asked.times++;
+    const body = change(await (await route.fetch()).body());
+    await route.fulfill({ body, contentType: 'application/octet-stream' });
   });
+  return asked;
+}
+const half = (body: Buffer) => body.subarray(0, body.length >> 1);
+
+test('a half-downloaded model file is fetched once more, then named with both sizes', async ({ page }) => {
+  const asked = await spoil(page, half);
+  await openDemo(page);
+  const bytes = statSync('public/models/face.safetensors').size;
+  await expect(page.locator(notice)).toContainText(
+    `face.safetensors is damaged: it has ${bytes >> 1} bytes, expected ${bytes} bytes`,
+  );
+  await expect(page.locator(notice)).toContainText('npm run manifest');
+  expect(asked.times).toBe(2);
+});
+
+test('one wrong bit in a model file is found; right at the second try, nobody hears of it', async ({
+  page,
+}) => {
+  const flip = (body: Buffer) => {
+    body[body.length >> 1] ^= 1;
+    return body;
+  };
+  const asked = await spoil(page, (body) => (asked.times === 1 ? flip(body) : body));
+  await openDemo(page);
+  expect(asked.times).toBe(2);
+  await expect(page.locator('body')).toHaveAttribute('data-state', 'ready');
+  await page.unroute('**/face.safetensors');
+  await page.evaluate(() =>
+    caches.keys().then((names) => Promise.all(names.map((name) => caches.delete(name)))),
+  );
+  const always = await spoil(page, flip);
+  await openDemo(page);
+  const sha256 = createHash('sha256').update(readFileSync('public/models/face.safetensors')).digest('hex');
+  await expect(page.locator(notice)).toContainText('face.safetensors is damaged: its SHA-256 is');
+  await expect(page.locator(notice)).toContainText(`expected ${sha256}`);
+  expect(always.times).toBe(2);
+});
+
+test('half a file in a folder without a manifest is told from a whole one', async ({ page }) => {
+  await unlisted(page);
+  await spoil(page, half);
   await openDemo(page);
   await expect(page.locator(notice)).toContainText('face.safetensors is not a whole safetensors file');
+});
+
+test('a network that goes in the middle of loading is named, with the file', async ({ page }) => {
+  await page.route('**/dim.safetensors', (route) => route.abort('connectionreset'));
+  await openDemo(page);
+  await expect(page.locator(notice)).toContainText(
+    'dim.safetensors cannot be read: the network failed, at the second try too',
+  );
+  await expect(page.locator(notice)).toContainText('Check the network');
 });
 
 test('a missing character is named', async ({ page }) => {
