@@ -76,31 +76,21 @@ export class FileCache {
   }
 }
 
-/**
- * Whether a conversation with these characters needs nothing of the network any more, besides the page itself; asks nobody.
- * Characters count as addresses, as they are given to `createDuologue`; files of the user's own are there anyway.
- */
-export async function isCached(
-  modelBaseUrl: string | URL = 'models/',
-  characters: readonly unknown[] = [],
-): Promise<boolean> {
-  const page = globalThis.document?.baseURI ?? globalThis.location?.href;
-  const base = new URL(modelBaseUrl, page).href;
+/** Whether all model files of a folder are in the cache, and these characters; asks no server. Addresses are absolute. */
+export async function isCached(modelBaseUrl: string, characters: readonly string[] = []): Promise<boolean> {
   const cache = await FileCache.open();
   if (!cache) return false;
   const wanted: Readonly<Record<Group, readonly string[]>> = {
     models: MODEL_FILES,
-    characters: characters
-      .filter((source) => typeof source === 'string' || source instanceof URL)
-      .map((source) => nameIn(base, new URL(source, page).href)),
+    characters: characters.map((address) => nameIn(modelBaseUrl, address)),
   };
   for (const group of ['models', 'characters'] as const) {
     if (wanted[group].length === 0) continue;
-    const text = await cache.manifest(base, group);
+    const text = await cache.manifest(modelBaseUrl, group);
     if (text === undefined) return false;
     const { files } = parseManifest(text, MANIFEST_NAME);
     for (const name of wanted[group])
-      if (!files[name] || !(await cache.has(new URL(name, base), files[name].sha256))) return false;
+      if (!files[name] || !(await cache.has(new URL(name, modelBaseUrl), files[name].sha256))) return false;
   }
   return true;
 }
