@@ -12,14 +12,14 @@ import { Blocks, isBroken } from './blocks.ts';
 import { CLEAR_STATE, Clear } from './clear.ts';
 import { FOOT_LOCK_STATE, FootLock } from './footlock.ts';
 import { limitInto } from './limits.ts';
-import { type PlacedRoot, type PlacementPreset, placementInto, placementOf } from './placement.ts';
+import { type PlacedRoot, type Placement, placementInto, placementOf } from './placement.ts';
 import { REST_LOWER, REST_UPPER } from './rest.ts';
 import { stepRoot } from './root.ts';
 import { BODY_AT, Figure } from './skeleton.ts';
 import { CALM_STATE, Calm, STEADY_STATE, Steady } from './smooth.ts';
 import { Source, sourceState } from './source.ts';
 
-export type { PlacedRoot, PlacementPreset } from './placement.ts';
+export type { PlacedRoot, Placement, PlacementPreset } from './placement.ts';
 
 /** What was left out or broken so far. */
 export type BodyStats = {
@@ -104,7 +104,7 @@ export class BodyMotion {
   #nonFinite = 0;
 
   /** Both stand at rest where `preset` places them. */
-  constructor(preset: PlacementPreset = 'vis-a-vis') {
+  constructor(preset: Placement = 'vis-a-vis') {
     this.#persons = [0, 1].map((p) => {
       let at = p * STATE_OF_PERSON;
       const take = (count: number) => {
@@ -170,7 +170,7 @@ export class BodyMotion {
   }
 
   /** Starts anew at frame 0: both at rest where `preset` places them. */
-  reset(preset: PlacementPreset = 'vis-a-vis'): void {
+  reset(preset: Placement = 'vis-a-vis'): void {
     this.#next = 0;
     this.#heldFrames = 0;
     this.#nonFinite = 0;

@@ -4,6 +4,12 @@ export type PlacedRoot = { x: number; z: number; yaw: number };
 /** The ways in which two people stand or sit to talk (Kendon 1990). */
 export type PlacementPreset = 'vis-a-vis' | 'l' | 'side-by-side' | 'seated';
 
+/** Where two people begin: a preset, or one at another distance of the hips (m). */
+export type Placement = PlacementPreset | { readonly preset: PlacementPreset; readonly distanceM: number };
+
+/** The distances at which two people can begin; the networks learned talks from about 0.8 to 1.8 m. */
+export const DISTANCE_M = [0.7, 4] as const;
+
 /** The presets in the order in which a user is offered them. */
 export const PLACEMENT_PRESETS = ['vis-a-vis', 'l', 'side-by-side', 'seated'] as const;
 
@@ -20,8 +26,10 @@ const PRESETS: Readonly<Record<PlacementPreset, { distanceM: number; offRad: num
 };
 
 /** Where both persons begin: person 0 at −x, person 1 at +x, both turned towards +z by as much as the preset opens. */
-export function placementOf(preset: PlacementPreset): [PlacedRoot, PlacedRoot] {
-  const { distanceM, offRad } = PRESETS[preset];
+export function placementOf(placement: Placement): [PlacedRoot, PlacedRoot] {
+  const { preset, distanceM } =
+    typeof placement === 'string' ? { preset: placement, ...PRESETS[placement] } : placement;
+  const { offRad } = PRESETS[preset];
   const yaw = Math.PI / 2 - offRad;
   return [
     { x: -distanceM / 2, z: 0, yaw },

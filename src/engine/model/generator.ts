@@ -1,6 +1,6 @@
 import { EngineError } from '../../errors.ts';
 import type { Backend, BackendState, Tick } from '../backend/backend.ts';
-import { BodyMotion, type BodyState, type PlacementPreset } from '../body/body.ts';
+import { BodyMotion, type BodyState, type Placement } from '../body/body.ts';
 import {
   ARKIT_51,
   BEHAVIOUR_CHANNELS,
@@ -68,11 +68,11 @@ export class Generator {
   readonly #face = new Float32Array(PERSONS * FACE_CHANNELS);
   readonly #bodies = new Float32Array(PERSONS * BODY_NUMBERS);
   readonly #head = new Float32Array(PERSONS * 3);
-  #preset: PlacementPreset;
+  #preset: Placement;
   #ticks = 0;
 
   /** `lookahead` in ticks: the frame of tick n is n − lookahead; `steps` of the sampler. */
-  constructor(backend: Backend, lookahead: number, steps = 4, preset: PlacementPreset = 'vis-a-vis') {
+  constructor(backend: Backend, lookahead: number, steps = 4, preset: Placement = 'vis-a-vis') {
     this.#backend = backend;
     this.#lookahead = lookahead;
     this.#schedule = new BodySchedule(lookahead, steps);

@@ -1,12 +1,14 @@
 import { Group, type Object3D, Vector3 } from 'three';
-import { type PlacedRoot, type PlacementPreset, placementOf } from '../body/placement.ts';
+import { type PlacedRoot, type Placement, placementOf } from '../body/placement.ts';
 import { PERSONS } from '../motion.ts';
 import { BODY_PRESENCE, FRAME_NUMBERS, type Timeline } from '../timeline.ts';
 import type { Character } from './character.ts';
+import type { LookTarget } from './look.ts';
 import { eyeInto, makePerson, type Person, sense, standAt } from './person.ts';
 import { FULL, type Intensity } from './puppet.ts';
 import { calmExpression } from './retarget.ts';
-import { Seats } from './seats.ts';
+import type { Guest } from './xr-guest.ts';
+import { Seats, type Stand } from './seats.ts';
 
 /** What two people on a stage are made from. */
 export type DuetOptions = {
@@ -14,9 +16,9 @@ export type DuetOptions = {
   readonly characters: readonly [Character, Character];
   readonly timeline: Timeline;
   /** How the two began to stand in the motion, default vis-à-vis. */
-  readonly placement?: PlacementPreset;
-  /** How much of the motion is shown, default all. */
-  readonly intensity?: Intensity;
+  readonly placement?: Placement;
+  /** How much of the motion is shown, of both or of each; default all. */
+  readonly intensity?: Intensity | readonly [Intensity, Intensity];
   /** The same seed gives the same procedural life. */
   readonly seed?: number;
 };
@@ -35,10 +37,9 @@ export type Theatre = {
 export const LIFE_SIZE: Theatre = { squeeze: 1, openRad: 0, cheatM: 0 };
 
 const LONGEST_STEP_S = 0.25;
-/** Hips of the reference person this low sit, and this high stand; buttocks are so far under hips. */
+/** Hips of the reference person this low sit, and this high stand. */
 const SITTING_M = 0.55;
 const STANDING_M = 0.82;
-const SEAT_UNDER_HIPS_M = 0.1;
 /** Hips come no closer than this to those of the partner, whatever the theatre does to the distance. */
 const LEAST_HIPS_M = 0.62;
 /** Bodies change between the networks' motion and procedural life within this time. */
@@ -54,6 +55,7 @@ const viewerAt = new Vector3();
 const toViewer = new Vector3();
 const hipsAt = new Vector3();
 const otherAt = new Vector3();
+const eyesAt = [new Vector3(), new Vector3()] as const;
 
 /** How a person stands on the stage at the moment. */
 type Standing = { openRad: number; paceMps: number; x: number; z: number };
@@ -67,8 +69,6 @@ export class Duet {
   /** Add it to a scene; it may be moved and turned as a whole. */
   readonly group = new Group();
   readonly timeline: Timeline;
-  /** How much of the networks' motion the persons show; may be set at any time. */
-  intensity: Intensity;
   readonly #characters: [Character, Character];
   readonly #persons: [Person, Person];
   readonly #seats = new Seats();
@@ -77,20 +77,31 @@ export class Duet {
   readonly #pose = new Float32Array(FRAME_NUMBERS);
   readonly #standing: readonly [Standing, Standing];
   #theatre = LIFE_SIZE;
+  readonly #stand: Stand = { x: 0, z: 0, yaw: 0, hipsM: 1, size: 1, down: 0, seated: false };
+  readonly #shown: { -readonly [K in keyof Intensity]: Intensity[K] } = { ...FULL };
   #bodyShare = 0;
   /** How far each has been moved off the other, so that they do not run into each other. */
   #partedM = 0;
   #sitting = 0;
   #lastS = Number.NaN;
+  readonly #guests: [Guest | null, Guest | null] = [null, null];
+  #springsS = 0;
   #disposed = false;
+
+  /** Springs and expressions move on at most so often (Hz), bones at every update; default as often as the picture. */
+  springsHz = Number.POSITIVE_INFINITY;
 
   constructor({ characters, timeline, placement = 'vis-a-vis', intensity = FULL, seed = 1 }: DuetOptions) {
     this.timeline = timeline;
-    this.intensity = intensity;
     this.#home = placementOf(placement);
     this.#characters = [...characters];
     this.#seed = seed;
-    this.#persons = [makePerson(characters[0], 0, seed), makePerson(characters[1], 1, seed)];
+    this.#persons = [
+      makePerson(characters[0], 0, seed, this.#home[0]),
+      makePerson(characters[1], 1, seed, this.#home[1]),
+    ];
+    for (const person of this.#persons)
+      person.intensity.set('face' in intensity ? intensity : intensity[person.index], true);
     const standing = () => ({ openRad: 0, paceMps: 0, x: Number.NaN, z: Number.NaN });
     this.#standing = [standing(), standing()];
     this.group.add(this.#seats.group);
@@ -155,6 +166,29 @@ export class Duet {
     }
   }
 
+  /** Whether soft contact shadows lie on the floor under people and chairs; default yes. */
+  set contactShadows(shown: boolean) {
+    this.#seats.shadows = shown;
+  }
+
+  /** How much a person shows of its motion, from now on and softly. */
+  setIntensity(person: 0 | 1, intensity: Intensity): void {
+    this.#persons[person].intensity.set(intensity);
+  }
+
+  /** Whom or what a person looks at, from now on. */
+  setLook(person: 0 | 1, target: LookTarget): void {
+    this.#persons[person].focus.set(target);
+  }
+
+  /**
+   * Whether a person is asked to sit: a chair comes, the person sits on it while there is no motion, and begins a motion
+   * seated. While there is motion, the motion sits down and gets up.
+   */
+  setSeated(person: 0 | 1, seated: boolean): void {
+    this.#persons[person].seated.asked = seated;
+  }
+
   /** Puts another character in a person's place, which goes on with its life, and disposes of the one that stood there. */
   setCharacter(person: 0 | 1, character: Character): void {
     if (this.#disposed) {
@@ -162,13 +196,21 @@ export class Duet {
       return;
     }
     const old = this.#persons[person];
-    const next = { ...makePerson(character, person, this.#seed), life: old.life };
+    const { life, focus, intensity, seated } = old;
+    const made = makePerson(character, person, this.#seed, this.#home[person]);
+    made.around.intensity = intensity.now;
+    const next = { ...made, life, focus, intensity, seated };
     this.group.add(character.vrm.scene);
     this.#persons[person] = next;
     this.#characters[person] = character;
     old.character.dispose();
     this.#place(next);
     character.vrm.springBoneManager?.reset();
+  }
+
+  /** Gives a person's place to somebody, whom the head follows and the partner looks at; null gives it back. */
+  inhabit(person: 0 | 1, guest: Guest | null): void {
+    this.#guests[person] = guest;
   }
 
   /**
@@ -185,22 +227,20 @@ export class Duet {
     const most = deltaS / BODY_EASE_S;
     this.#bodyShare += Math.min(most, Math.max(-most, this.#pose[BODY_PRESENCE]! - this.#bodyShare));
     const share = this.#bodyShare * this.#bodyShare * (3 - 2 * this.#bodyShare);
-    const [a, b] = this.#persons;
-    this.#sense(a, b, moving, share);
-    this.#sense(b, a, moving, share);
-    for (const { index, life, pose, puppet, offset, bodyOffset, around } of this.#persons) {
-      calmExpression(this.#pose, offset, this.intensity.face);
-      life.update(deltaS, this.#pose, offset, around);
-      pose.apply(life.pose);
-      if (share > 0)
-        puppet.apply(this.#pose, bodyOffset, this.#home[index], share, life.pose.breath, this.intensity);
-    }
-    this.#stand(deltaS, share);
-    for (const { life, character, offset } of this.#persons) {
+    this.#sense(deltaS, moving, share);
+    for (const person of this.#persons) this.#move(person, deltaS, share);
+    this.#settle(deltaS, share);
+    this.#springsS += deltaS;
+    const due = this.#springsS * this.springsHz > 0.9 || deltaS === 0;
+    for (const person of this.#persons) {
+      const { index, life, character, offset } = person;
+      this.#guests[index]?.apply(person, this.group, deltaS);
       const { eyeYawRad, eyePitchRad, eyeVergenceRad } = life.pose;
       character.face.look(this.#pose, offset, eyeYawRad, eyePitchRad, eyeVergenceRad);
-      character.update(deltaS, this.#pose, offset);
+      if (due) character.update(this.#springsS, this.#pose, offset);
+      else character.vrm.humanoid.update();
     }
+    if (due) this.#springsS = 0;
   }
 
   /** Frees the characters and what they stand and sit on, and takes the group out of its scene. */
@@ -212,19 +252,44 @@ export class Duet {
     this.group.removeFromParent();
   }
 
-  #sense(self: Person, other: Person, moving: boolean, share: number) {
-    eyeInto(partnerAt, other.character);
-    if (this.#theatre.cheatM > 0) {
-      toViewer.subVectors(viewerAt, partnerAt).setY(0).normalize();
-      partnerAt.addScaledVector(toViewer, this.#theatre.cheatM);
+  #sense(deltaS: number, moving: boolean, share: number) {
+    for (const person of this.#persons) eyeInto(eyesAt[person.index], person.character);
+    for (const self of this.#persons) {
+      const other = this.#persons[self.index === 0 ? 1 : 0];
+      self.eye.copy(eyesAt[self.index]);
+      partnerAt.copy(eyesAt[other.index]);
+      if (this.#theatre.cheatM > 0) {
+        toViewer.subVectors(viewerAt, partnerAt).setY(0).normalize();
+        partnerAt.addScaledVector(toViewer, this.#theatre.cheatM);
+      }
+      self.focus.update(deltaS, partnerAt, viewerAt);
+      self.around.steady = !self.focus.wanders;
+      self.around.partnerActivity = other.life.activity;
+      self.around.moving = moving;
+      sense(self, viewerAt, this.#pose, share);
     }
-    self.around.partnerActivity = other.life.activity;
-    self.around.moving = moving;
-    sense(self, partnerAt, viewerAt, this.#pose, share, this.intensity.head);
   }
 
-  /** Where each stands: room between the two, shadows and stools under them. */
-  #stand(deltaS: number, share: number) {
+  /** Bones and face of a person for this instant. */
+  #move(person: Person, deltaS: number, share: number) {
+    const { index, life, pose, puppet, offset, bodyOffset, around, seated, intensity } = person;
+    intensity.update(deltaS);
+    const { face, hands, body } = intensity.now;
+    calmExpression(this.#pose, offset, face);
+    life.update(deltaS, this.#pose, offset, around);
+    pose.apply(life.pose);
+    const shown = seated.apply(this.#pose, bodyOffset, deltaS, share, body);
+    if (shown <= 0) return;
+    // Who is held on a seat does not move: hands stay in the lap at any intensity.
+    const still = seated.hold;
+    const much = this.#shown;
+    much.hands = Math.max(hands, still);
+    much.body = Math.max(body, still);
+    puppet.apply(this.#pose, bodyOffset, this.#home[index], shown, life.pose.breath, much);
+  }
+
+  /** Where each stands: room between the two, shadows and chairs under them. */
+  #settle(deltaS: number, share: number) {
     const [a, b] = this.#persons;
     for (const person of this.#persons) this.#turn(person, deltaS, share);
     for (const person of this.#persons) this.#place(person);
@@ -234,14 +299,46 @@ export class Duet {
     const partM = Math.max(0, (LEAST_HIPS_M - apartM) / 2);
     this.#partedM += (partM - this.#partedM) * Math.min(1, 4 * deltaS);
     this.#sitting = 0;
-    for (const person of this.#persons) {
-      const { index, puppet, bodyOffset, hips } = person;
-      const height = this.#pose[bodyOffset + 1]!;
-      const down = Math.min(1, Math.max(0, (STANDING_M - height) / (STANDING_M - SITTING_M))) * share;
-      this.#sitting += down / PERSONS;
-      this.group.worldToLocal(hips.getWorldPosition(hipsAt));
-      this.#seats.place(index, hipsAt.x, hipsAt.z + 0.02);
-      this.#seats.seat(index, hipsAt.x, hipsAt.z, down * (hipsAt.y - SEAT_UNDER_HIPS_M * puppet.scale));
+    for (const person of this.#persons) this.#ground(person, deltaS, share);
+  }
+
+  /** Shadows and a chair under a person. */
+  #ground(
+    { index, puppet, bodyOffset, hips, feet, character, seated }: Person,
+    deltaS: number,
+    share: number,
+  ) {
+    const shown = 1 - (1 - share) * (1 - seated.hold);
+    const height = this.#pose[bodyOffset + 1]!;
+    const down = Math.min(1, Math.max(0, (STANDING_M - height) / (STANDING_M - SITTING_M))) * shown;
+    this.#sitting += down / PERSONS;
+    const stand = this.#stand;
+    this.group.worldToLocal(hips.getWorldPosition(hipsAt));
+    const flip = character.facesMinusZ ? Math.PI : 0;
+    const turned = shown * (this.#pose[bodyOffset + 3]! - this.#home[index].yaw);
+    stand.x = hipsAt.x;
+    stand.z = hipsAt.z;
+    stand.yaw = character.vrm.scene.rotation.y - flip + turned;
+    stand.hipsM = hipsAt.y;
+    stand.size = puppet.scale;
+    stand.down = down;
+    stand.seated = seated.asked;
+    this.#seats.update(index, stand, deltaS);
+    for (const foot of [0, 1] as const) {
+      const bone = feet[foot];
+      if (!bone) continue;
+      this.group.worldToLocal(bone.getWorldPosition(hipsAt));
+      const heightM = hipsAt.y - 0.09 * puppet.scale;
+      const ahead = 0.06 * puppet.scale;
+      this.#seats.foot(
+        index,
+        foot,
+        hipsAt.x + ahead * Math.sin(stand.yaw),
+        heightM,
+        hipsAt.z + ahead * Math.cos(stand.yaw),
+        stand.yaw,
+        puppet.scale,
+      );
     }
   }
 
@@ -270,7 +367,9 @@ export class Duet {
     const { index } = person;
     const side = index === 0 ? -1 : 1;
     const home = this.#home[index];
-    const x = home.x * this.#theatre.squeeze + side * this.#partedM;
-    standAt(person, home, x, home.z, side * this.#standing[index].openRad);
+    const guest = this.#guests[index];
+    const x = home.x * this.#theatre.squeeze + side * this.#partedM + (guest?.x ?? 0);
+    const z = home.z + (guest?.z ?? 0);
+    standAt(person, home, x, z, side * this.#standing[index].openRad + (guest?.yaw ?? 0));
   }
 }

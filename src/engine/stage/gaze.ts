@@ -9,6 +9,8 @@ export type GazeView = {
   readonly camera: Readonly<Direction>;
   /** Distance to the partner's eyes in metres. */
   readonly partnerDistanceM: number;
+  /** Whether the eyes stay on the partner, instead of looking away now and then; default no. */
+  readonly steady?: boolean;
 };
 
 const DEGREE = Math.PI / 180;
@@ -76,7 +78,11 @@ export class Gaze {
   update(deltaS: number, view: GazeView, speaking: boolean, partnerSpeaks: boolean): number {
     this.#targetLeftS -= deltaS;
     this.#fixationLeftS -= deltaS;
-    if (this.#targetLeftS <= 0)
+    if (view.steady && this.#target !== 'partner') {
+      this.#target = 'partner';
+      this.#scanOn();
+    }
+    if (this.#targetLeftS <= 0 && !view.steady)
       this.#chooseTarget(speaking ? 'speaking' : partnerSpeaks ? 'listening' : 'idle');
     else if (this.#fixationLeftS <= 0) this.#scanOn();
     const shift = this.#jump(view);

@@ -1,5 +1,5 @@
 import { Blinks } from './blinks.ts';
-import { Gaze, type GazeView } from './gaze.ts';
+import { FACING, Gaze, type GazeView } from './gaze.ts';
 import { drift, logNormal, makeRandom } from './noise.ts';
 import { CHANNEL } from './synthesis.ts';
 
@@ -37,6 +37,8 @@ export type Surroundings = GazeView & {
   readonly moving: boolean;
   /** Where the networks have the head against the chest, and how much of it is theirs: 0 none … 1 all. */
   readonly head?: Readonly<HeadTurn> & { readonly share: number };
+  /** How much of all this is shown, 0 still … 1 all, by region; blinks always are. */
+  readonly intensity?: { readonly head: number; readonly hands: number; readonly body: number };
 };
 
 /** A turn of the head against the chest: yaw to the person's left, pitch up, roll to the person's left. */
@@ -47,6 +49,8 @@ const DEGREE = Math.PI / 180;
 const BREATHS_PER_MINUTE = [12.5, 17] as const;
 const NOD_HZ = [1.8, 3] as const; // Hadar 1983, ordinary nods
 const SPEAKING_ABOVE = 0.1;
+/** A still head follows someone who has moved on so far. */
+const LEFT_RAD = 0.3;
 const WEIGHT_SHIFT_S = 24; // Duarte & Zatsiorsky 1999: every 15–60 s
 
 const between = (range: readonly [number, number], share: number) => range[0] + (range[1] - range[0]) * share;
@@ -104,12 +108,15 @@ export class Life {
   #breathPhase: number;
   #breathS: number;
   #breathDepth = 1;
+  #lungs = 0.4;
   #shiftFromM = 0;
   #shiftToM = 0;
   #shiftStartS = 0;
   #shiftNextS: number;
   #lift = 0;
   readonly #rightHanded: boolean;
+  /** Where a head that keeps still points, with its eyes. */
+  readonly #still = { headYawRad: 0, headPitchRad: 0, yawRad: 0, pitchRad: 0 };
 
   /** `seed` makes the person: two people get two seeds. */
   constructor(seed: number) {
@@ -149,6 +156,7 @@ export class Life {
     this.#breathe(deltaS);
     this.#sway();
     this.#accompany(deltaS);
+    if (around.intensity) this.#calm(around, around.intensity);
   }
 
   #listenToSelf(deltaS: number, face: Float32Array, offset: number) {
@@ -248,6 +256,38 @@ export class Life {
     pose.eyeVergenceRad = this.#gaze.vergenceRad;
   }
 
+  /** Shows less of it: a still head and its eyes rest where the person looked when they became still. */
+  #calm({ partner }: Surroundings, { head, hands, body }: NonNullable<Surroundings['intensity']>) {
+    const { pose } = this;
+    const still = this.#still;
+    const leftIt = Math.abs(partner.yawRad - still.yawRad) + Math.abs(partner.pitchRad - still.pitchRad);
+    if (head > 0 || leftIt > LEFT_RAD) {
+      still.yawRad = partner.yawRad;
+      still.pitchRad = partner.pitchRad;
+      still.headYawRad = FACING.yaw * partner.yawRad;
+      still.headPitchRad = FACING.pitch * partner.pitchRad;
+    }
+    if (head < 1) {
+      const gazeYaw = pose.headYawRad + pose.eyeYawRad;
+      const gazePitch = pose.headPitchRad + pose.eyePitchRad;
+      pose.headYawRad = still.headYawRad + head * (pose.headYawRad - still.headYawRad);
+      pose.headPitchRad = still.headPitchRad + head * (pose.headPitchRad - still.headPitchRad);
+      pose.headRollRad *= head;
+      pose.eyeYawRad = still.yawRad + head * (gazeYaw - still.yawRad) - pose.headYawRad;
+      pose.eyePitchRad = still.pitchRad + head * (gazePitch - still.pitchRad) - pose.headPitchRad;
+    }
+    pose.breath *= body;
+    pose.chestYawRad *= body;
+    pose.chestPitchRad *= body;
+    pose.chestRollRad *= body;
+    pose.hipShiftM *= body;
+    pose.hipForwardM *= body;
+    pose.armLeft *= hands;
+    pose.armRight *= hands;
+    pose.liftLeft *= hands;
+    pose.liftRight *= hands;
+  }
+
   #drawBreath(): number {
     const perMinute = between(BREATHS_PER_MINUTE, this.#random());
     this.#breathDepth = 0.75 + 0.5 * this.#random();
@@ -263,7 +303,8 @@ export class Life {
     // In for two fifths of the time, out for the rest, with a pause at the end.
     const phase = this.#breathPhase;
     const lungs = phase < 0.4 ? smootherstep(phase / 0.4) : 1 - smootherstep((phase - 0.4) / 0.5);
-    this.pose.breath = follow(this.pose.breath, lungs * this.#breathDepth, deltaS, 0.12);
+    this.#lungs = follow(this.#lungs, lungs * this.#breathDepth, deltaS, 0.12);
+    this.pose.breath = this.#lungs;
   }
 
   /** The hands of a speaker do not hang: the better one comes up a little with the talk and beats with its stress. */

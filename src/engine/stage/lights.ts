@@ -48,7 +48,7 @@ export function prepare(renderer: Rendering, full: boolean): void {
 /** Lets everything under `object` throw shadows and receive them. */
 export function castShadows(object: Object3D): void {
   object.traverse((part) => {
-    if (!(part as Mesh).isMesh) return;
+    if (!(part as Mesh).isMesh || part.userData.flat) return;
     part.castShadow = true;
     part.receiveShadow = true;
   });

@@ -5,9 +5,12 @@ import { BODY_NUMBERS, FACE_CHANNELS, PERSONS } from '../motion.ts';
 import { BODY_OFFSET } from '../timeline.ts';
 import type { Character } from './character.ts';
 import { type Direction, FACING } from './gaze.ts';
+import { SoftIntensity } from './intensity.ts';
 import { type HeadTurn, Life, type Surroundings } from './life.ts';
+import { Focus } from './look.ts';
 import { Pose } from './pose.ts';
 import { Puppet } from './puppet.ts';
+import { Seated } from './seated.ts';
 
 /** One of the two: a character, what moves it, and where it stands. */
 export type Person = {
@@ -21,18 +24,29 @@ export type Person = {
   readonly bodyOffset: number;
   readonly chest: Object3D;
   readonly hips: Object3D;
+  readonly feet: readonly [Object3D | null, Object3D | null];
   /** The hips' place in the file. */
   readonly hipsRest: Vector3;
   readonly eye: Vector3;
   readonly around: { -readonly [K in keyof Surroundings]: Surroundings[K] };
   readonly head: HeadTurn & { share: number };
+  readonly focus: Focus;
+  readonly intensity: SoftIntensity;
+  readonly seated: Seated;
 };
 
 const quaternion = new Quaternion();
 const vector = new Vector3();
+const facing: Direction = { yawRad: 0, pitchRad: 0 };
 
 /** Makes a person of a character whose bones nobody has moved yet; `seed` is that of the two. */
-export function makePerson(character: Character, index: 0 | 1, seed: number): Person {
+export function makePerson(
+  character: Character,
+  index: 0 | 1,
+  seed: number,
+  home: Readonly<PlacedRoot>,
+): Person {
+  const intensity = new SoftIntensity();
   const hips = character.bone('hips') ?? character.vrm.scene;
   const chest =
     character.bone('upperChest') ?? character.bone('chest') ?? character.bone('spine') ?? character.vrm.scene;
@@ -50,14 +64,20 @@ export function makePerson(character: Character, index: 0 | 1, seed: number): Pe
     offset: index * FACE_CHANNELS,
     chest,
     hips,
+    feet: [character.bone('leftFoot'), character.bone('rightFoot')],
     hipsRest: hips.position.clone(),
     eye: new Vector3(),
+    focus: new Focus(),
+    intensity,
+    seated: new Seated(home),
     around: {
       partner: { yawRad: 0, pitchRad: 0 },
       camera: { yawRad: 0, pitchRad: 0 },
       partnerDistanceM: 1,
       partnerActivity: 0,
       moving: false,
+      steady: false,
+      intensity: intensity.now,
       head,
     },
   };
@@ -86,30 +106,30 @@ export function eyeInto(target: Vector3, character: Character): Vector3 {
   return head.localToWorld(target.copy(character.eyeOffset));
 }
 
-/** Writes where `self` sees the two points `partner` and `viewer` of the world, and where the networks have its head. */
-export function sense(
-  self: Person,
-  partner: Readonly<Vector3>,
-  viewer: Readonly<Vector3>,
-  pose: Float32Array,
-  share: number,
-  much: number,
-): void {
-  const { around, head, bodyOffset, character, chest, eye } = self;
-  eyeInto(eye, character);
+/** Writes where `self` sees what it looks at and the viewer, and where the networks have its head on the way there. */
+export function sense(self: Person, viewer: Readonly<Vector3>, pose: Float32Array, share: number): void {
+  const { around, head, bodyOffset, character, chest, eye, focus } = self;
   chest.getWorldQuaternion(quaternion).invert();
   const flip = character.facesMinusZ ? -1 : 1;
-  around.partnerDistanceM = vector.subVectors(partner, eye).length();
+  around.partnerDistanceM = vector.subVectors(focus.eyes, eye).length();
   directionInto(around.partner, vector.applyQuaternion(quaternion), flip);
   directionInto(around.camera, vector.subVectors(viewer, eye).applyQuaternion(quaternion), flip);
+  directionInto(facing, vector.subVectors(focus.head, eye).applyQuaternion(quaternion), flip);
   const turn = bodyOffset + BODY_AT.head;
   head.share = share;
-  head.pitchRad = FACING.pitch * around.partner.pitchRad - much * pose[turn]!;
-  head.yawRad = FACING.yaw * around.partner.yawRad + much * pose[turn + 1]!;
-  head.rollRad = -much * pose[turn + 2]!;
+  head.pitchRad = FACING.pitch * facing.pitchRad - pose[turn]!;
+  head.yawRad = FACING.yaw * facing.yawRad + pose[turn + 1]!;
+  head.rollRad = -pose[turn + 2]!;
 }
 
+/** Nobody turns further than this (rad, of head and eyes together), and who is quite behind is not looked for. */
+const FURTHEST_RAD = 1.45;
+const BEHIND_RAD = [2.2, 2.9] as const;
+
 function directionInto(target: Direction, local: Vector3, flip: number) {
-  target.yawRad = Math.atan2(local.x * flip, local.z * flip);
-  target.pitchRad = Math.atan2(local.y, Math.hypot(local.x, local.z));
+  const yaw = Math.atan2(local.x * flip, local.z * flip);
+  const [from, to] = BEHIND_RAD;
+  const behind = Math.min(1, Math.max(0, (Math.abs(yaw) - from) / (to - from)));
+  target.yawRad = Math.min(FURTHEST_RAD, Math.max(-FURTHEST_RAD, yaw)) * (1 - behind);
+  target.pitchRad = Math.atan2(local.y, Math.hypot(local.x, local.z)) * (1 - behind);
 }

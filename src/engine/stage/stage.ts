@@ -10,6 +10,7 @@ import { arrangementFor } from './framing.ts';
 import { castShadows, type LightRig, makeLights, prepare } from './lights.ts';
 import { Pace } from './pace.ts';
 import type { Shot } from './shots.ts';
+import type { XrHost } from './xr.ts';
 
 /** What a stage is made from. */
 export type StageOptions = DuetOptions & {
@@ -56,6 +57,9 @@ export class Stage {
   #empty = false;
   #lastS = Number.NaN;
   #drawnScale = 1;
+  #clock: (() => number) | undefined;
+  /** True while a headset shows the scene. */
+  #resting = false;
   #lost = false;
   #disposed = false;
 
@@ -139,6 +143,7 @@ export class Stage {
 
   /** Fits picture, arrangement and camera to the size of the canvas on the page; called by itself when that changes. */
   resize(): void {
+    if (this.#resting) return;
     const { canvas } = this;
     const { renderer } = this.#drawing;
     const [width, height] = canvas.isConnected
@@ -180,8 +185,44 @@ export class Stage {
     this.#drawing.renderer.render(this.#scene, this.camera);
   }
 
+  /**
+   * What a headset needs to show this stage; an `XrView` takes it. Throws `unsupported` where WebGPU draws: headsets are
+   * drawn for with WebGL 2, whatever runs the networks.
+   */
+  hostXr(): XrHost {
+    if (this.#drawing.kind !== 'webgl')
+      throw new EngineError('unsupported', 'the WebGPU renderer does not draw for headsets here', {
+        hint: 'Leave out `renderer: "webgpu"`; the networks may run on WebGPU all the same.',
+      });
+    const objects = this.#backdrop.objects.children;
+    return {
+      renderer: this.renderer,
+      scene: this.#scene,
+      duet: this.duet,
+      walls: objects.filter((part) => !part.receiveShadow),
+      clock: () => this.#clock?.() ?? 0,
+      follow: () => {
+        this.duet.middleInto(middle).setY(this.duet.floorM);
+        this.#lights.aim(middle, SHADOWS_M + this.duet.spreadM / 2);
+      },
+      face: (eye) => this.#backdrop.face(eye, this.duet.middleInto(middle).setY(this.duet.floorM)),
+      rest: () => {
+        this.#resting = true;
+        void this.renderer.setAnimationLoop(null);
+      },
+      wake: () => {
+        this.#resting = false;
+        if (this.#disposed) return;
+        this.resize();
+        if (this.#clock) this.start(this.#clock);
+      },
+    };
+  }
+
   /** Draws from now on, as often as display and GPU allow; `clock` says which sample is heard at the moment. */
   start(clock: () => number): void {
+    this.#clock = clock;
+    if (this.#resting) return;
     const drawing = this.#drawing;
     void drawing.renderer.setAnimationLoop((nowMs) => {
       if (this.#pace.drawing) this.#pace.poll(nowMs, this.#lost || drawing.isDrawn());
@@ -195,6 +236,7 @@ export class Stage {
 
   /** Stops the loop of {@link start}; the last picture stays. */
   stop(): void {
+    this.#clock = undefined;
     void this.#drawing.renderer.setAnimationLoop(null);
   }
 
