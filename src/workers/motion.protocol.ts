@@ -1,6 +1,6 @@
 import type { BackendInfo, Conditions } from '../engine/backend/backend.ts';
 import type { BackendChoice } from '../engine/backend/open.ts';
-import type { PlacementPreset } from '../engine/body/body.ts';
+import type { Placement } from '../engine/body/body.ts';
 import type { GeneratorStats } from '../engine/model/generator.ts';
 import type { SamplerOptions } from '../engine/model/sampler.ts';
 import type { StreamEnd } from './stream.ts';
@@ -13,7 +13,7 @@ export type LoadRequest = {
   readonly sampler: SamplerOptions;
   readonly conditions: Conditions;
   /** How the two stand to each other at the beginning. */
-  readonly placement: PlacementPreset;
+  readonly placement: Placement;
   /** Takes [loadedBytes, totalBytes]: exact as messages of a port, rounded to a float's 24 bits as blocks of a stream. */
   readonly progress: MessagePort | StreamEnd;
 };

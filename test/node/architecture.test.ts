@@ -76,6 +76,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'public/models',
   ],
   'src/index.ts': ['src/', '!src/cli/'],
+  'src/duologue.ts': ['src/', '!src/cli/', 'npm:three'],
+  'src/options.ts': [errors, engine, 'npm:three'],
+  'src/seen.ts': [errors, engine, 'src/options.ts', 'npm:three'],
+  'src/stats.ts': [engine],
   'demo/': ['src/index.ts'],
 };
 

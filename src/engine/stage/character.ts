@@ -1,11 +1,12 @@
 import {
+  MToonMaterialLoaderPlugin,
   type VRM,
   type VRMHumanBoneName,
   VRMLoaderPlugin,
   VRMMetaLoaderPlugin,
   VRMUtils,
 } from '@pixiv/three-vrm';
-import { type Mesh, type Object3D, type ShaderMaterial, type Texture, Vector3 } from 'three';
+import { type Material, type Mesh, type Object3D, type ShaderMaterial, type Texture, Vector3 } from 'three';
 import { type GLTF, GLTFLoader } from 'three/addons/loaders/GLTFLoader.js';
 import { EngineError } from '../../errors.ts';
 import { makeHumanoid, noHumanoid, straightened } from './humanoid.ts';
@@ -102,9 +103,10 @@ const EXPORT_HINT = 'Export the character as VRM 1.0 (VRoid Studio, UniVRM, or t
 
 /**
  * Loads a VRM 0.x or 1.0 character, or a plain GLB with a human skeleton named as Mixamo, Unreal, Mesh2Motion or VRM name
- * theirs. Throws `asset` when the file is missing, broken, or holds no humanoid.
+ * theirs. Throws `asset` when the file is missing, broken, or holds no humanoid. `mtoon` is what toon materials are made of,
+ * where the renderer needs another than WebGL's.
  */
-export async function loadCharacter(source: CharacterSource): Promise<Character> {
+export async function loadCharacter(source: CharacterSource, mtoon?: typeof Material): Promise<Character> {
   const name = nameOf(source);
   const bytes = await bytesOf(source, name);
   if (bytes.byteLength < 20 || new DataView(bytes).getUint32(0, true) !== 0x46546c67)
@@ -113,7 +115,7 @@ export async function loadCharacter(source: CharacterSource): Promise<Character>
       `${name} is neither a VRM nor a GLB file: it does not begin like a binary glTF`,
       { hint: 'Check that the address leads to the .vrm or .glb file itself and not to a web page.' },
     );
-  const gltf = await parse(bytes, name);
+  const gltf = await parse(bytes, name, mtoon);
   VRMUtils.removeUnnecessaryVertices(gltf.scene);
   try {
     const found = gltf.userData.vrm as VRM | undefined;
@@ -130,13 +132,14 @@ export async function loadCharacter(source: CharacterSource): Promise<Character>
   }
 }
 
-async function parse(bytes: ArrayBuffer, name: string): Promise<GLTF> {
+async function parse(bytes: ArrayBuffer, name: string, mtoon?: typeof Material): Promise<GLTF> {
   const loader = new GLTFLoader();
   loader.register((parser) => {
     // Whose licence a file has is for the report to say, not for the loader to judge.
     const url = parser.json.extensions?.VRMC_vrm?.meta?.licenseUrl;
     const metaPlugin = new VRMMetaLoaderPlugin(parser, url ? { acceptLicenseUrls: [url] } : {});
-    return new VRMLoaderPlugin(parser, { metaPlugin });
+    const mtoonMaterialPlugin = new MToonMaterialLoaderPlugin(parser, mtoon ? { materialType: mtoon } : {});
+    return new VRMLoaderPlugin(parser, { metaPlugin, mtoonMaterialPlugin });
   });
   try {
     return await loader.parseAsync(bytes, '');

@@ -1,4 +1,4 @@
-import { type Camera, type Scene, WebGLRenderer } from 'three';
+import { type Camera, type Material, type Scene, WebGLRenderer } from 'three';
 import { EngineError } from '../../errors.ts';
 
 /** What draws the picture. */
@@ -23,8 +23,6 @@ export type Renderer = {
 /** A renderer at work on a canvas. */
 export type Drawing = {
   readonly kind: RendererChoice;
-  /** Why this renderer, where it is not the one that was asked for. */
-  readonly reason: string;
   readonly renderer: Renderer;
   /** Whether it runs on the processor, where each picture takes what the networks need. */
   readonly software: boolean;
@@ -40,7 +38,7 @@ const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 /** Opens three's WebGLRenderer; throws `unsupported` where the browser has no WebGL 2. */
 export function openWebgl(
   canvas: HTMLCanvasElement,
-  { alpha = false, reason = '' }: { alpha?: boolean; reason?: string } = {},
+  alpha = false,
 ): Drawing & { readonly renderer: WebGLRenderer } {
   const software = isSoftware();
   const renderer = makeWebgl(canvas, alpha, !software);
@@ -48,7 +46,6 @@ export function openWebgl(
   const context = () => renderer.getContext() as WebGL2RenderingContext;
   return {
     kind: 'webgl',
-    reason,
     renderer,
     software,
     mark() {
@@ -70,20 +67,31 @@ export function openWebgl(
   };
 }
 
-/**
- * Opens three's WebGPURenderer, whose code is fetched only now; where there is no adapter, or it does not start, the
- * WebGLRenderer takes its place and says why.
- */
+/** What will draw where `choice` was asked for, and why it is something else. */
+export async function chooseRenderer(
+  choice: RendererChoice,
+): Promise<{ readonly renderer: RendererChoice; readonly reason: string }> {
+  if (choice === 'webgl') return { renderer: 'webgl', reason: '' };
+  if (!navigator.gpu) return { renderer: 'webgl', reason: 'this browser has no WebGPU' };
+  const adapter = await navigator.gpu.requestAdapter().catch(() => null);
+  if (!adapter) return { renderer: 'webgl', reason: 'WebGPU has no adapter here' };
+  return { renderer: 'webgpu', reason: '' };
+}
+
+/** A material for toon shading that a renderer can draw. */
+export type MtoonMaterial = typeof Material;
+
+/** The toon material of three-vrm for a renderer: WebGL's own, or for WebGPU one of nodes, whose code is fetched only now. */
+export async function mtoonFor(renderer: RendererChoice): Promise<MtoonMaterial | undefined> {
+  if (renderer === 'webgl') return undefined;
+  const { MToonNodeMaterial } = await import('@pixiv/three-vrm/nodes');
+  return MToonNodeMaterial as unknown as MtoonMaterial;
+}
+
+/** Opens three's WebGPURenderer, whose code is fetched only now; ask {@link chooseRenderer} first. */
 export async function openWebgpu(canvas: HTMLCanvasElement, alpha: boolean): Promise<Drawing> {
-  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
-  if (!adapter)
-    return openWebgl(canvas, {
-      alpha,
-      reason: navigator.gpu ? 'WebGPU has no adapter here' : 'this browser has no WebGPU',
-    });
-  const software = SOFTWARE.test(
-    `${adapter.info.vendor} ${adapter.info.architecture} ${adapter.info.description}`,
-  );
+  const { info } = (await navigator.gpu.requestAdapter()) ?? {};
+  const software = SOFTWARE.test(`${info?.vendor} ${info?.architecture} ${info?.description}`);
   try {
     const { WebGPURenderer } = await import('three/webgpu');
     const renderer = new WebGPURenderer({ canvas, alpha, antialias: !software });
@@ -93,7 +101,6 @@ export async function openWebgpu(canvas: HTMLCanvasElement, alpha: boolean): Pro
     let waiting = false;
     return {
       kind: 'webgpu',
-      reason: '',
       renderer,
       software,
       mark() {

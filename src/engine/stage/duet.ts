@@ -7,8 +7,8 @@ import type { LookTarget } from './look.ts';
 import { eyeInto, makePerson, type Person, sense, standAt } from './person.ts';
 import { FULL, type Intensity } from './puppet.ts';
 import { calmExpression } from './retarget.ts';
-import type { Guest } from './xr-guest.ts';
 import { Seats, type Stand } from './seats.ts';
+import type { Guest } from './xr-guest.ts';
 
 /** What two people on a stage are made from. */
 export type DuetOptions = {
@@ -253,7 +253,8 @@ export class Duet {
   }
 
   #sense(deltaS: number, moving: boolean, share: number) {
-    for (const person of this.#persons) eyeInto(eyesAt[person.index], person.character);
+    for (const { index, character } of this.#persons)
+      this.#guests[index]?.eyeInto(eyesAt[index]) ?? eyeInto(eyesAt[index], character);
     for (const self of this.#persons) {
       const other = this.#persons[self.index === 0 ? 1 : 0];
       self.eye.copy(eyesAt[self.index]);

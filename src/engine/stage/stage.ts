@@ -63,8 +63,11 @@ export class Stage {
   #lost = false;
   #disposed = false;
 
-  /** Opens a stage with the renderer that was asked for, or the one that can be had; see {@link Drawing.reason}. */
-  static async open(options: StageOptions, renderer: RendererChoice = 'webgl'): Promise<Stage> {
+  /** Opens a stage that draws with a renderer that can be had. */
+  static async open(
+    options: StageOptions,
+    { renderer }: { readonly renderer: RendererChoice },
+  ): Promise<Stage> {
     if (renderer === 'webgl') return new Stage(options);
     const canvas = canvasOf(options);
     return new Stage(options, await openWebgpu(canvas, options.background === 'transparent'), canvas);
@@ -78,7 +81,7 @@ export class Stage {
     this.canvas = canvas;
     this.#ownsCanvas = canvas !== container;
     const transparent = background === 'transparent';
-    this.#drawing = drawing ?? openWebgl(canvas, { alpha: transparent });
+    this.#drawing = drawing ?? openWebgl(canvas, transparent);
     this.#full = quality === 'auto' ? !this.#drawing.software : quality === 'high';
     const { renderer, software } = this.#drawing;
     this.#pace = new Pace(software);
@@ -104,11 +107,6 @@ export class Stage {
     this.#sizes.observe(canvas);
     this.#watchDensity();
     this.resize();
-  }
-
-  /** What draws, and why. */
-  get drawing(): Drawing {
-    return this.#drawing;
   }
 
   /** Three's renderer; with `webgpu` its WebGPURenderer, which has the same members as far as both kinds have them. */
