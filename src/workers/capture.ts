@@ -1,8 +1,18 @@
+import type { BleedReport } from '../engine/audio/bleed.ts';
 import { blockLength } from '../engine/audio/block.ts';
 import { PERSONS } from '../engine/motion.ts';
 import { EngineError, invariant } from '../errors.ts';
 import worklet from './capture.worklet.ts?worker&url';
 import { makeStream, type StreamEnd, transferables } from './stream.ts';
+
+/** Whether a voice that is only the other one's leak is ducked: when bleed is heard, or never. */
+export type GateMode = 'auto' | 'off';
+
+/** What is known of two voices that hear each other. */
+export type Bleed = BleedReport & {
+  /** Whether each person's voice is being ducked, because it is only the other's. */
+  readonly ducked: readonly [boolean, boolean];
+};
 
 /** How sound leaves the audio thread. */
 export type CaptureOptions = {
@@ -12,6 +22,10 @@ export type CaptureOptions = {
   readonly hopFrames?: number | undefined;
   /** Blocks that may wait before sound is lost; the default holds two seconds. */
   readonly capacityBlocks?: number | undefined;
+  /** Default `auto`: the gate leaves sound alone, bit for bit, until one voice is heard in the other's. */
+  readonly gate?: GateMode | undefined;
+  /** Hears when bleed comes, changes its kind or goes, and once a second while it is there. */
+  readonly onBleed?: ((bleed: Bleed) => void) | undefined;
 };
 
 /** Two voices on their way from the audio thread. */
@@ -23,6 +37,8 @@ export type Capture = {
   readonly end: StreamEnd;
   /** What to connect person `person`'s sound to; many nodes of any channels mix down to one voice. */
   input(person: number): AudioNode;
+  /** Turns the gate on or off from the next block on. */
+  setGate(mode: GateMode): void;
   /** Stops the capture and takes the node out of the graph. */
   dispose(): void;
 };
@@ -34,6 +50,7 @@ export type Capture = {
  */
 export async function capture(context: BaseAudioContext, options: CaptureOptions = {}): Promise<Capture> {
   const { hopFrames = 128 * Math.max(1, Math.floor((0.006 * context.sampleRate) / 128)) } = options;
+  const { gate = 'auto', onBleed } = options;
   const { capacityBlocks = (2 * context.sampleRate) / hopFrames } = options;
   invariant(Number.isInteger(hopFrames) && hopFrames > 0, `capture: hopFrames is ${hopFrames}`);
   await load(context);
@@ -53,9 +70,13 @@ export async function capture(context: BaseAudioContext, options: CaptureOptions
   node.connect(context.destination);
   const { writer, reader } = makeStream(blockLength(hopFrames), capacityBlocks, { shared: options.shared });
   const ready = new Promise<void>((resolve, reject) => {
-    node.port.onmessage = () => resolve();
+    node.port.onmessage = ({ data }: MessageEvent<'ready' | Bleed>) => {
+      if (data === 'ready') resolve();
+      else onBleed?.(data);
+    };
     node.onprocessorerror = () => reject(new EngineError('bug', 'capture: the worklet failed'));
   });
+  node.port.postMessage(gate);
   node.port.postMessage(writer, transferables(writer));
   // An offline context renders as soon as it is told to, so it must not be told before the worklet can write. A live
   // one may be suspended, and in some browsers answers only when it runs.
@@ -68,6 +89,9 @@ export async function capture(context: BaseAudioContext, options: CaptureOptions
     input(person) {
       invariant(person in inputs, `capture: person ${person}, expected 0…${PERSONS - 1}`);
       return inputs[person];
+    },
+    setGate(mode) {
+      node.port.postMessage(mode);
     },
     dispose() {
       node.port.postMessage('stop');

@@ -1,16 +1,57 @@
+import { BleedDetector, type BleedReport } from '../engine/audio/bleed.ts';
 import { BLOCK_HEADER, blockFrames, stampBlock } from '../engine/audio/block.ts';
+import { BleedGate } from '../engine/audio/gate.ts';
+import type { Bleed, GateMode } from './capture.ts';
 import { openWriter, type StreamEnd, type StreamWriter } from './stream.ts';
 
 declare const currentFrame: number;
+declare const sampleRate: number;
 declare const registerProcessor: (name: string, processor: unknown) => void;
 declare class AudioWorkletProcessor {
   readonly port: MessagePort;
+}
+
+/** Windows of the detector between two reports while bleed lasts: a second. */
+const REPORT_EVERY = 16;
+
+/** Watches both voices of a block for bleed and ducks what is only the other's. */
+class Watch {
+  gating = true;
+  readonly #detector: BleedDetector;
+  readonly #gate: BleedGate;
+  readonly #hop: number;
+  #report: BleedReport;
+  #sinceReport = 0;
+
+  constructor(hop: number) {
+    this.#hop = hop;
+    this.#detector = new BleedDetector(sampleRate, hop);
+    this.#gate = new BleedGate(sampleRate, hop);
+    this.#report = this.#detector.report;
+  }
+
+  /** What to tell the page after this block, if anything. */
+  take(block: Float32Array): Bleed | undefined {
+    const other = BLOCK_HEADER + this.#hop;
+    const { kind } = this.#report;
+    const analysed = this.#detector.push(block, BLOCK_HEADER, other, this.#hop);
+    if (analysed) this.#report = this.#detector.report;
+    if (this.gating) this.#gate.apply(block, BLOCK_HEADER, other, this.#report);
+    if (!analysed) return undefined;
+    const changed = this.#report.kind !== kind;
+    if (!changed && (this.#report.kind === 'none' || ++this.#sinceReport < REPORT_EVERY)) return undefined;
+    this.#sinceReport = 0;
+    const [a, b] = this.#gate.states;
+    return { ...this.#report, ducked: [this.gating && a.closed, this.gating && b.closed] };
+  }
 }
 
 registerProcessor(
   'capture',
   class extends AudioWorkletProcessor {
     #writer: StreamWriter | undefined;
+    #watch: Watch | undefined;
+    #gate: GateMode = 'auto';
     #block = new Float32Array(0);
     #frame = 0; // of the block's first sample
     #filled = 0; // frames of the block
@@ -19,7 +60,12 @@ registerProcessor(
 
     constructor() {
       super();
-      this.port.onmessage = ({ data }: MessageEvent<StreamEnd | 'stop'>) => {
+      this.port.onmessage = ({ data }: MessageEvent<StreamEnd | 'stop' | GateMode>) => {
+        if (data === 'auto' || data === 'off') {
+          this.#gate = data;
+          if (this.#watch) this.#watch.gating = data === 'auto';
+          return;
+        }
         if (data === 'stop') {
           this.#running = false;
           this.#writer?.close();
@@ -27,6 +73,8 @@ registerProcessor(
         }
         this.#writer = openWriter(data);
         this.#block = new Float32Array(data.blockLength);
+        this.#watch = new Watch(blockFrames(data.blockLength));
+        this.#watch.gating = this.#gate === 'auto';
         this.port.postMessage('ready');
       };
     }
@@ -55,6 +103,8 @@ registerProcessor(
         done += count;
         this.#filled += count;
         if (this.#filled < hop) continue;
+        const bleed = this.#watch?.take(this.#block);
+        if (bleed) this.port.postMessage(bleed);
         stampBlock(this.#block, this.#frame, this.#present);
         this.#writer.push(this.#block);
         this.#frame += hop;

@@ -4,9 +4,10 @@ import { BLOCK_HEADER, blockFrame, blockFrames, blockPresent } from '../../src/e
 import { resample } from '../../src/engine/audio/resample.ts';
 import { TICK_LENGTH, Voices } from '../../src/engine/audio/voices.ts';
 import { EngineError } from '../../src/errors.ts';
-import { type Capture, capture } from '../../src/workers/capture.ts';
+import { type Bleed, type Capture, capture, type GateMode } from '../../src/workers/capture.ts';
 import { openReader, type StreamReader } from '../../src/workers/stream.ts';
 import { noise } from '../sound.ts';
+import { syllables } from '../sounds.ts';
 
 const RATE = 48_000;
 
@@ -174,6 +175,48 @@ for (const shared of crossOriginIsolated ? [false, true] : [false]) {
     await context.close();
   });
 }
+
+/** Words of one person, as gliding harmonics with syllables; different ones for each pitch. */
+const talk = (pitchHz: number, seconds: number) =>
+  Float32Array.from(
+    syllables(seconds, RATE, pitchHz),
+    (x, i) => x + 0.02 * speckle[(i * 7 + pitchHz) % speckle.length],
+  );
+const speckle = noisy(11, 65_536);
+
+/** What the gate leaves of a voice of which the other person's is heard 10 ms later at −20 dB, after three seconds. */
+async function leakedInto1(gate: GateMode | undefined) {
+  const seconds = 6;
+  const context = new OfflineAudioContext(1, seconds * RATE, RATE);
+  const told: Bleed[] = [];
+  const captured = await capture(context, {
+    capacityBlocks: 2048,
+    gate,
+    onBleed: (bleed) => told.push(bleed),
+  });
+  const voiceA = talk(130, seconds);
+  const leak = voiceA.map((_, i) => 0.1 * (voiceA[i - 480] ?? 0));
+  play(context, captured.input(0), [voiceA]).start();
+  play(context, captured.input(1), [leak]).start();
+  await context.startRendering();
+  const reader = openReader(captured.end);
+  const blocks = await collect(reader);
+  reader.close();
+  const loudest = (person: number) =>
+    voice(blocks, person).reduce((most, x, i) => (i < 3 * RATE ? most : Math.max(most, Math.abs(x))), 0);
+  return { told, source: loudest(0), into: loudest(1) };
+}
+
+test('the page is told of bleed, and the gate ducks it before it leaves the audio thread', async () => {
+  const on = await leakedInto1(undefined);
+  expect(on.told[0]).toMatchObject({ kind: 'one-way', source: 0 });
+  expect(on.told.at(-1)?.ducked).toEqual([false, true]);
+  const off = await leakedInto1('off');
+  expect(off.told[0]).toMatchObject({ kind: 'one-way', source: 0 });
+  expect(off.told.at(-1)?.ducked).toEqual([false, false]);
+  expect(on.source).toBe(off.source);
+  expect(20 * Math.log10(off.into / on.into)).toBeGreaterThan(30);
+});
 
 test('what keeps sound out is said', async () => {
   const context = new OfflineAudioContext(1, 128, RATE);

@@ -103,7 +103,7 @@ test('an interruption is heard at once, settles what waits, and the next words c
   expect(source.bufferedS).toBe(0);
   expect(await flushed).toBe(false);
   await vi.waitFor(() => expect(level()).toBe(0), { timeout: 2000, interval: 1 });
-  expect(context.currentTime - from).toBeLessThan(0.1); // polling and hardware buffers of this machine included
+  expect(context.currentTime - from).toBeLessThan(0.5); // with the page busy; the worklet itself is held to 5 ms in jitter.test.ts
   await vi.waitFor(() => expect(source.stats.interruptedS).toBeGreaterThan(15), 2000);
   expect(source.stats.playedS + source.stats.interruptedS).toBeCloseTo(20, 4);
   source.push(sine(440, RATE, RATE), RATE);
