@@ -20,10 +20,14 @@ export function writeGlb(json: object, binary: Uint8Array): ArrayBuffer {
   return file;
 }
 
-/** A copy of a GLB file whose JSON `edit` has changed. */
-export function editGlb(file: ArrayBuffer, edit: (json: GltfJson) => void): ArrayBuffer {
+/** A copy of a GLB file whose JSON, or whose binary in place, `edit` has changed. */
+export function editGlb(
+  file: ArrayBuffer,
+  edit: (json: GltfJson, binary: Uint8Array<ArrayBuffer>) => void,
+): ArrayBuffer {
   const textSize = new DataView(file).getUint32(12, true);
   const json = JSON.parse(new TextDecoder().decode(new Uint8Array(file, 20, textSize)));
-  edit(json);
-  return writeGlb(json, new Uint8Array(file, 28 + textSize));
+  const binary = new Uint8Array(file.slice(28 + textSize));
+  edit(json, binary);
+  return writeGlb(json, binary);
 }

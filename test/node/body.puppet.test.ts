@@ -66,6 +66,7 @@ function makeCharacter({ legs = 1, shoulders = 1, arms = 1, lacks = [], minusZ =
   const character = {
     facesMinusZ: minusZ,
     hipHeightM: 0.94,
+    vrm: { scene, humanoid: { humanBones: {} } },
     bone: (name: string) => bones.get(name) ?? null,
   } as unknown as Character;
   const place = (name: string) => {

@@ -50,7 +50,7 @@ const faceOf = (weights: Partial<Record<(typeof ARKIT_51)[number], number>>, off
 
 const show = (face: Face, weights: Float32Array, offset = 0) => {
   face.applyBefore(weights, offset);
-  face.applyAfter(weights, offset);
+  face.applyAfter();
 };
 
 describe('face', () => {

@@ -36,7 +36,9 @@ export function fleshOf(character: Character): Flesh {
     if (row.length === 0) flesh.set(name, row);
     row.push(at.x * flip, at.y, at.z * flip);
   };
-  scene.updateWorldMatrix(true, true);
+  scene.updateWorldMatrix(true, false);
+  // Unlike the other, this also tells skinned meshes where they are now.
+  scene.updateMatrixWorld(true);
   scene.traverse((object) => {
     const mesh = object as Mesh;
     if (!mesh.isMesh || !mesh.geometry.attributes.position) return;

@@ -1,4 +1,4 @@
-import type { VRM, VRMExpression } from '@pixiv/three-vrm';
+import { type VRM, type VRMExpression, VRMLookAtExpressionApplier } from '@pixiv/three-vrm';
 import type { Mesh, Object3D } from 'three';
 import type { ArkitChannel } from '../motion.ts';
 import { ARKIT_52, type ArkitShape, arkitShapeOf } from './names.ts';
@@ -17,7 +17,7 @@ export type EyeRoute = 'bones' | 'shapes' | 'expressions' | 'none';
 export type ChannelRoute = 'shape' | 'expression' | 'synthesised' | 'bone' | 'none';
 
 /** The part of a VRM a face needs. */
-export type FaceRig = Pick<VRM, 'scene' | 'expressionManager' | 'humanoid'>;
+export type FaceRig = Pick<VRM, 'scene' | 'expressionManager' | 'humanoid' | 'lookAt'>;
 
 /** What drives a face, and which channel each part of it listens to. */
 export type FacePlan = {
@@ -143,17 +143,21 @@ export function planFace(rig: FaceRig): FacePlan {
   };
 }
 
+/** What turns the eyes: bones, unless the file says that it looks by expressions. */
 function eyesOf(
-  { humanoid }: FaceRig,
+  { humanoid, lookAt }: FaceRig,
   channels: Readonly<Record<ArkitShape, ChannelRoute>>,
   take: (name: string) => string | undefined,
 ): { eyes: EyeRoute; eyeBones: readonly Object3D[] } {
   const eyeBones = (['leftEye', 'rightEye'] as const)
     .map((name) => humanoid.getNormalizedBoneNode(name))
     .filter((bone) => bone !== null);
-  if (eyeBones.length === 2) return { eyes: 'bones', eyeBones };
+  const bones = { eyes: 'bones', eyeBones } as const;
+  const both = eyeBones.length === 2;
+  if (both && !(lookAt?.applier instanceof VRMLookAtExpressionApplier)) return bones;
   if (channels.eyeLookInLeft !== 'none') return { eyes: 'shapes', eyeBones: [] };
-  return { eyes: take('lookLeft') ? 'expressions' : 'none', eyeBones: [] };
+  if (take('lookLeft')) return { eyes: 'expressions', eyeBones: [] };
+  return both ? bones : { eyes: 'none', eyeBones: [] };
 }
 
 /** The moods that can lend something to the channels that a face lacks. */

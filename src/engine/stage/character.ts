@@ -39,8 +39,11 @@ export class Character {
     this.#asset = asset;
     this.facesMinusZ = kind === 'vrm0';
     VRMUtils.rotateVRM0(vrm);
-    // Gaze is ours: three-vrm's own would turn the eyes after us.
-    if (vrm.lookAt) vrm.lookAt.autoUpdate = false;
+    // Gaze is ours: three-vrm's own would turn the eyes after us, the first time even when it is off.
+    if (vrm.lookAt) {
+      vrm.lookAt.autoUpdate = false;
+      vrm.lookAt.update(0);
+    }
     this.face = new Face(vrm, this.facesMinusZ);
     vrm.scene.updateWorldMatrix(true, true);
     const left = this.#worldOf('leftEye');
@@ -76,7 +79,7 @@ export class Character {
   update(deltaS: number, face: Float32Array, offset: number): void {
     this.face.applyBefore(face, offset);
     this.vrm.update(Math.min(deltaS, LONGEST_SPRING_STEP_S));
-    this.face.applyAfter(face, offset);
+    this.face.applyAfter();
   }
 
   /** Frees geometry, textures, their pictures and materials, and takes the character off the stage. */

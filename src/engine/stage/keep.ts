@@ -25,8 +25,9 @@ const BETWEEN_M = 0.012;
 const TIP = 0.8;
 
 const TRUNK = ['hips', 'spine', 'chest', 'upperChest'] as const;
-/** Spheres of a hand: its wrist, two of the palm, then two for each finger. */
-const SPHERES = 3 + 2 * 5;
+/** Spheres of a hand: its wrist, two of the palm, then two for each finger; at most so many where it has no fingers. */
+const WITH_FINGERS = 3 + 2 * 5;
+const SPHERES = 3 + 18;
 
 /** Flesh, the joint that carries it, and how far from the joint it reaches (m). */
 type Part = { readonly mould: Mould; readonly joint: number; readonly reachM: number };
@@ -59,6 +60,7 @@ export class Keep {
   /** Of both hands: spheres against the wrist (x, y, z) and their radii. */
   readonly #spheres = new Float64Array(2 * SPHERES * 3);
   readonly #radii = new Float64Array(2 * SPHERES);
+  readonly #count = [0, 0];
   readonly #bases: Float64Array;
   readonly #head = new Float64Array(4);
   readonly #headAt = new Float64Array(3);
@@ -154,12 +156,15 @@ export class Keep {
       for (let i = 0; i < 3; i++) this.#spheres[palm + i] = known ? 0.6 * this.#bases[knuckle + i] : 0;
     }
     // A hand without fingers is a thing of any shape: points of its skin that are as far apart as can be.
-    if (!Number.isFinite(this.#bases[45 * arm + 3]) && hand.length > 0)
+    this.#count[arm] = WITH_FINGERS;
+    if (!Number.isFinite(this.#bases[45 * arm + 9]) && hand.length > 0) {
+      this.#count[arm] = SPHERES;
       for (const [k, vertex] of spread(hand, SPHERES - 3).entries()) {
         for (let i = 0; i < 3; i++)
           this.#spheres[3 * (at + 3 + k) + i] = hand[vertex + i] - this.#rest[wrist + i];
         this.#radii[at + 3 + k] = BETWEEN_M * this.#scale;
       }
+    }
   }
 
   /** Takes the figure as it is posed now, and the neck and the head as the bones have them; `flip` is −1 for VRM 0.x. */
@@ -192,7 +197,7 @@ export class Keep {
     let left = MOST_TILT_RAD;
     for (let round = 0; round < ROUNDS; round++) {
       let pushed = false;
-      for (let k = 0; k < SPHERES; k++) {
+      for (let k = 0; k < this.#count[arm]; k++) {
         const sphere = SPHERES * arm + k;
         for (let part = -1; part < this.#parts.length; part++) {
           rotateInto(lever, 0, rotations, hand, this.#spheres, 3 * sphere);

@@ -1,14 +1,17 @@
 import type { VRMHumanBoneName } from '@pixiv/three-vrm';
 import type { Object3D, Vector3 } from 'three';
+import { NECK_SHARE } from '../body/skeleton.ts';
 import type { Character } from './character.ts';
 import type { LifePose } from './life.ts';
 import { makeRandom } from './noise.ts';
+import { FULL, type Intensity, wayOf } from './puppet.ts';
 
 /** A turn of a bone out of the T-pose: radians about x, y and z of a body that faces +Z (order YXZ). */
 type Turn = { x: number; y: number; z: number };
 
 const FINGERS = ['Index', 'Middle', 'Ring', 'Little'] as const;
 const SEGMENTS = ['Proximal', 'Intermediate', 'Distal'] as const;
+const SIDES = ['left', 'right'] as const;
 /** Relaxed curl of the segments of the index finger (rad); each finger further out curls more. */
 const CURL_RAD = [0.22, 0.34, 0.2] as const;
 
@@ -25,6 +28,9 @@ export class Pose {
   readonly #hips: Object3D | undefined;
   readonly #hipsRest: Vector3 | undefined;
   readonly #flip: number;
+  /** Parts of the turn of the trunk that each of its bones makes, and of the head's that the neck makes. */
+  readonly #trunkShare: number;
+  readonly #neckShare: number;
 
   /** `seed` varies the stance a little, so that two people do not stand alike. */
   constructor(character: Character, seed: number) {
@@ -39,61 +45,59 @@ export class Pose {
       this.#rest.set(name, turn);
       if (!LIVING.has(name)) this.#still.push(name);
     }
+    this.#trunkShare =
+      1 / (['spine', 'chest', 'upperChest'] as const).filter((name) => this.#bones.has(name)).length;
+    this.#neckShare = this.#bones.has('neck') ? NECK_SHARE : 0;
   }
 
-  /** Sets the bones for this instant. */
-  apply(life: LifePose): void {
+  /** Sets the bones for this instant; of what the body and the hands do, as much as the intensity says. */
+  apply(life: LifePose, { body, hands }: Intensity = FULL): void {
     const height = Math.max(0.3, this.#character.hipHeightM);
-    const { breath } = life;
+    const breath = life.breath * wayOf(body);
+    const shiftM = life.hipShiftM * body;
+    const forwardM = life.hipForwardM * body;
     // Others may have moved them since.
     for (const name of this.#still) this.#turn(name, 0, 0, 0);
     if (this.#hips && this.#hipsRest) {
       this.#hips.position.y = this.#hipsRest.y;
-      this.#hips.position.x = this.#hipsRest.x + life.hipShiftM * this.#flip;
-      this.#hips.position.z = this.#hipsRest.z + life.hipForwardM * this.#flip;
+      this.#hips.position.x = this.#hipsRest.x + shiftM * this.#flip;
+      this.#hips.position.z = this.#hipsRest.z + forwardM * this.#flip;
     }
     // Feet stay where they stand: the legs lean against the shift of the hips.
-    const leanX = life.hipForwardM / height;
-    const leanZ = -life.hipShiftM / height;
+    const leanX = forwardM / height;
+    const leanZ = -shiftM / height;
     this.#turn('leftUpperLeg', leanX, 0, leanZ);
     this.#turn('rightUpperLeg', leanX, 0, leanZ);
     this.#turn('leftFoot', -leanX, 0, -leanZ);
     this.#turn('rightFoot', -leanX, 0, -leanZ);
 
-    const third = 1 / 3;
-    const pitch = -life.chestPitchRad;
-    this.#turn('spine', pitch * third, life.chestYawRad * third, -life.chestRollRad * third);
-    this.#turn('chest', pitch * third - 0.014 * breath, life.chestYawRad * third, -life.chestRollRad * third);
-    this.#turn(
-      'upperChest',
-      pitch * third - 0.01 * breath,
-      life.chestYawRad * third,
-      -life.chestRollRad * third,
-    );
-    const lift = 0.028 * breath;
-    this.#turn('leftShoulder', 0, 0, lift);
-    this.#turn('rightShoulder', 0, 0, -lift);
-    this.#turn('leftUpperArm', 0.03 * life.armLeft, 0.025 * life.armLeft, -lift + 0.012 * life.armLeft);
-    this.#turn('rightUpperArm', 0.03 * life.armRight, -0.025 * life.armRight, lift - 0.012 * life.armRight);
-    this.#turn('leftLowerArm', 0.25 * life.liftLeft, -0.05 * life.armLeft - 0.75 * life.liftLeft, 0);
-    this.#turn('rightLowerArm', 0.25 * life.liftRight, 0.05 * life.armRight + 0.75 * life.liftRight, 0);
-    this.#turn('leftHand', 0, 0, 0.2 * life.liftLeft);
-    this.#turn('rightHand', 0, 0, -0.2 * life.liftRight);
+    const bend = this.#trunkShare * body;
+    const pitch = -life.chestPitchRad * bend;
+    const yaw = life.chestYawRad * bend;
+    const roll = -life.chestRollRad * bend;
+    this.#turn('spine', pitch, yaw, roll);
+    this.#turn('chest', pitch - 0.014 * breath, yaw, roll);
+    this.#turn('upperChest', pitch - 0.01 * breath, yaw, roll);
+    for (const side of SIDES) {
+      const s = side === 'left' ? 1 : -1;
+      const drift = (side === 'left' ? life.armLeft : life.armRight) * hands;
+      const rise = (side === 'left' ? life.liftLeft : life.liftRight) * hands;
+      // Shoulders rise with the breath, and arms hang on.
+      const lift = this.#bones.has(`${side}Shoulder`) ? 0.028 * breath * s : 0;
+      this.#turn(`${side}Shoulder`, 0, 0, lift);
+      this.#turn(`${side}UpperArm`, 0.03 * drift, 0.025 * drift * s, -lift + 0.012 * drift * s);
+      this.#turn(`${side}LowerArm`, 0.25 * rise, (-0.05 * drift - 0.75 * rise) * s, 0);
+      this.#turn(`${side}Hand`, 0, 0, 0.2 * rise * s);
+    }
 
     // The chest's breathing must not nod the head: the neck takes it back.
-    const neck = 0.4;
-    this.#turn(
-      'neck',
-      -life.headPitchRad * neck + 0.02 * breath,
-      life.headYawRad * neck,
-      -life.headRollRad * neck,
-    );
-    this.#turn(
-      'head',
-      -life.headPitchRad * (1 - neck),
-      life.headYawRad * (1 - neck),
-      -life.headRollRad * (1 - neck),
-    );
+    const neck = this.#neckShare;
+    const back = 0.02 * breath;
+    const { headPitchRad, headYawRad, headRollRad } = life;
+    this.#turn('neck', -headPitchRad * neck + back, headYawRad * neck, -headRollRad * neck);
+    const head = 1 - neck;
+    const own = neck > 0 ? 0 : back;
+    this.#turn('head', -headPitchRad * head + own, headYawRad * head, -headRollRad * head);
   }
 
   #turn(name: VRMHumanBoneName, x: number, y: number, z: number) {
@@ -134,7 +138,7 @@ function restTurns(random: () => number): [VRMHumanBoneName, Turn][] {
     ['neck', { x: 0.05, y: 0, z: 0 }],
     ['head', { x: -0.09, y: 0, z: 0 }],
   ];
-  for (const side of ['left', 'right'] as const) {
+  for (const side of SIDES) {
     // In the T-pose the left arm points along +X: down is about −z, forward about −y. The right one mirrors it.
     const s = side === 'left' ? 1 : -1;
     const elbow = 0.42 + 0.28 * random();

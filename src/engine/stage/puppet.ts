@@ -8,9 +8,16 @@ import { REST_UPPER } from '../body/rest.ts';
 import { multiplyInto, quaternionInto, rotateInto, yawInto } from '../body/rotation.ts';
 import { ANKLE_M, BODY_AT, EXP_AT, Figure, JOINT, JOINTS, OFFSETS_M, PARENTS } from '../body/skeleton.ts';
 import { BODY_NUMBERS } from '../motion.ts';
+import { fleshOf } from './bulk.ts';
 import type { Character } from './character.ts';
+import { Keep } from './keep.ts';
+import { Soles } from './soles.ts';
+import { stayInto } from './stance.ts';
 
-/** How much of the networks' motion a person shows, by part: 0 at rest … 1 all. */
+/**
+ * How much of the motion a person shows, by part: 0 still … 1 all. Lips and blinks are always all there, and people who are
+ * still go on to stand up and sit down. The way that people go, and their steps, become less only under a body of one half.
+ */
 export type Intensity = {
   readonly face: number;
   readonly head: number;
@@ -22,6 +29,13 @@ export type Intensity = {
 export const FULL: Intensity = { face: 1, head: 1, hands: 1, body: 1 };
 /** For those whom much motion distracts. */
 export const CALM: Intensity = { face: 0.9, head: 0.6, hands: 0.55, body: 0.6 };
+/** Nothing but what speech needs: lips, blinks and the eyes. */
+export const STILL: Intensity = { face: 0, head: 0, hands: 0, body: 0 };
+
+/** From this intensity of the body on, people go all of their way. */
+const ALL_THE_WAY = 0.5;
+/** The share of the way, of steps and of breath that an intensity of the body leaves. */
+export const wayOf = (body: number) => ramp(body / ALL_THE_WAY);
 
 /** The reference person's hip joints stand so far under its hips, its shoulders so far to the side and over the chest. */
 const HIP_JOINT_M = -OFFSETS_M[3 * JOINT.leftUpperLeg + 1];
@@ -29,10 +43,6 @@ const SHOULDER_M = OFFSETS_M[3 * JOINT.leftShoulder] + OFFSETS_M[3 * JOINT.leftU
 const SHOULDER_UP_M = OFFSETS_M[3 * JOINT.leftShoulder + 1];
 const ARM_M = OFFSETS_M[3 * JOINT.leftLowerArm] + OFFSETS_M[3 * JOINT.leftHand];
 const LEG_M = -OFFSETS_M[3 * JOINT.leftLowerLeg + 1] - OFFSETS_M[3 * JOINT.leftFoot + 1];
-
-/** Half the width and depth of a torso with the thickness of a hand, in units of half the distance of the shoulders. */
-const TORSO_WIDE = 1.12;
-const TORSO_DEEP = 1.0;
 
 /** What a breath adds (rad at full lungs): exp-map numbers by joint, against the arms' rising with the shoulders. */
 const BREATH: readonly (readonly [number, number, number])[] = [
@@ -48,6 +58,8 @@ const BREATH: readonly (readonly [number, number, number])[] = [
 const TOES_RAD = 0.7;
 const TOES_FREE_M = 0.05;
 const FORWARD = Float64Array.of(0, 0, 1);
+/** How often an arm is solved anew where a hand is still in the body. */
+const AGAIN = 2;
 
 const turn = new Float64Array(4);
 const back = new Float64Array(4);
@@ -71,7 +83,11 @@ export class Puppet {
   readonly #figure: Figure;
   readonly #meant = new Float64Array(BODY_NUMBERS);
   readonly #own = new Float64Array(BODY_NUMBERS);
-  readonly #curls = new Float64Array(3 * FINGER_JOINTS.length);
+  readonly #curls = [0, 1].map(() => new Float64Array(3 * FINGER_JOINTS.length));
+  readonly #neck: Object3D | null;
+  readonly #head: Object3D | null;
+  readonly #keep: Keep;
+  readonly #soles: Soles;
   readonly #rotations = new Float64Array(4 * JOINTS.length);
   readonly #hips = new Vector3();
   readonly #ankleM: number;
@@ -84,6 +100,7 @@ export class Puppet {
     this.#flip = character.facesMinusZ ? -1 : 1;
     this.#bones = JOINTS.map(bone);
     this.#fingers = ['left', 'right'].flatMap((side) => FINGER_JOINTS.map((name) => bone(`${side}${name}`)));
+    const own = this.#own;
     const places = JOINTS.map((name) => this.#placeOf(bone(name)));
     const offsets = new Float64Array(3 * JOINTS.length);
     for (let j = 0; j < JOINTS.length; j++) {
@@ -95,10 +112,25 @@ export class Puppet {
     }
     this.#figure = new Figure(offsets);
     this.#hips.copy(places[0]!);
-    this.#ankleM = places[JOINT.leftFoot]!.y;
+    this.#neck = bone('neck');
+    this.#head = bone('head');
+    const flesh = fleshOf(character);
     this.#legScale = legLength(this.#figure, 0) / LEG_M;
-    const arm = places[JOINT.leftHand]!.x - places[JOINT.leftUpperArm]!.x;
-    this.#armScale = (arm + places[JOINT.leftUpperArm]!.x) / (ARM_M + SHOULDER_M);
+    const armM = places[JOINT.leftHand]!.x - places[JOINT.leftUpperArm]!.x;
+    this.#armScale = (armM + places[JOINT.leftUpperArm]!.x) / (ARM_M + SHOULDER_M);
+    this.#soles = new Soles(flesh, places[JOINT.leftFoot]!, offsets, this.#legScale);
+    this.#ankleM = this.#soles.ankleM;
+    own.fill(0);
+    this.#hips.toArray(own);
+    this.#figure.pose(own, 0);
+    const fingers = this.#fingers.map((finger, f) => {
+      const before =
+        f % 3 === 0 ? bone(f < FINGER_JOINTS.length ? 'leftHand' : 'rightHand') : this.#fingers[f - 1];
+      if (!finger || !before || finger.parent !== before) return undefined;
+      const { x, y, z } = finger.position;
+      return [x * this.#flip, y, z * this.#flip] as const;
+    });
+    this.#keep = new Keep(this.#figure, flesh, fingers, this.#armScale, armM, (j) => this.#bones[j] !== null);
   }
 
   /** Heights and steps of this character, in units of the reference person's. */
@@ -120,7 +152,9 @@ export class Puppet {
   ): void {
     this.#intend(bodies, at, home, breath, intensity);
     this.#reference.pose(this.#meant, 0);
-    this.#stand();
+    this.#stand(wayOf(intensity.body));
+    this.#figure.pose(this.#own, 0);
+    this.#keep.look(this.#neck, this.#head, this.#flip);
     this.#reach(0);
     this.#reach(1);
     this.#write(share);
@@ -147,14 +181,24 @@ export class Puppet {
       const rest = REST_UPPER[i - BODY_AT.upper];
       meant[i] = rest + (meant[i] - rest) * (i < spine ? body : hands);
     }
-    for (const [joint, axis, rad] of BREATH) meant[EXP_AT[joint] + axis] += rad * breath;
+    const lungs = breath * wayOf(body);
+    for (const [joint, axis, rad] of BREATH) meant[EXP_AT[joint] + axis] += rad * lungs;
   }
 
-  /** Hips, legs and feet: the feet stand where the reference person's do, scaled, and the hips as high as legs reach. */
-  #stand() {
+  /**
+   * Hips, legs and feet: the soles stand where the reference person's do, scaled, and the hips as high as legs reach; of the
+   * way from home a share is gone.
+   */
+  #stand(way: number) {
     const own = this.#own;
     const { positions, rotations } = this.#reference;
     own.set(this.#meant);
+    for (let leg = 0; leg < 2; leg++) {
+      const { foot } = LEGS[leg];
+      for (let i = 0; i < 3; i++) feet[3 * leg + i] = positions[3 * foot + i];
+      for (let i = 0; i < 4; i++) feetTurns[4 * leg + i] = rotations[4 * foot + i];
+    }
+    if (way < 1) stayInto(own, feet, feetTurns, way);
     own[0] = this.#hips.x + this.#legScale * own[0];
     own[2] = this.#hips.z + this.#legScale * own[2];
     const hipJoint = this.#figure.offsets[3 * JOINT.leftUpperLeg + 1];
@@ -162,21 +206,18 @@ export class Puppet {
     this.#figure.pose(own, 0);
     let sink = Number.NEGATIVE_INFINITY;
     for (let leg = 0; leg < 2; leg++) {
-      const foot = LEGS[leg].foot;
-      feet[3 * leg] = this.#hips.x + this.#legScale * positions[3 * foot];
-      feet[3 * leg + 1] = this.#ankleM + this.#legScale * (positions[3 * foot + 1] - ANKLE_M);
-      feet[3 * leg + 2] = this.#hips.z + this.#legScale * positions[3 * foot + 2];
-      for (let i = 0; i < 4; i++) feetTurns[4 * leg + i] = rotations[4 * foot + i];
+      this.#soles.placeInto(feet, 3 * leg, feetTurns, 4 * leg, leg);
+      feet[3 * leg] += this.#hips.x;
+      feet[3 * leg + 2] += this.#hips.z;
       sink = Math.max(sink, sinkFor(this.#figure, leg, feet, 3 * leg));
     }
     sink = Math.max(0, sink);
     for (let leg = 0; leg < 2; leg++)
       solveLegInto(own, 0, this.#figure, leg, sink, feet, 3 * leg, feetTurns, 4 * leg);
     own[1] -= sink;
-    for (let j = 0; j < JOINTS.length; j++) this.#figure.positions[3 * j + 1] -= sink;
   }
 
-  /** A wrist goes where the reference person's is, against the chest; not into the torso. */
+  /** A wrist goes where the reference person's is, against the chest; no part of the hand goes into the body. */
   #reach(arm: number) {
     const chest = JOINT.upperChest;
     const { positions, rotations } = this.#reference;
@@ -188,14 +229,22 @@ export class Puppet {
     const { offsets } = this.#figure;
     const shoulder = 3 * ARMS[arm].shoulder;
     const shoulderUp = offsets[shoulder + 1] + offsets[3 * upper + 1];
-    const wide = Math.abs(offsets[shoulder] + offsets[3 * upper]);
     wrist[0] *= this.#armScale;
     wrist[1] = shoulderUp + this.#armScale * (wrist[1] - SHOULDER_UP_M);
     wrist[2] *= this.#armScale;
-    pushOut(wrist, TORSO_WIDE * wide, TORSO_DEEP * wide);
     rotateInto(wrist, 0, this.#figure.rotations, 4 * chest, wrist, 0);
     for (let i = 0; i < 3; i++) wrist[i] += this.#figure.positions[3 * chest + i];
+    const side = arm === 0 ? BODY_AT.leftHand : BODY_AT.rightHand;
+    fingersInto(this.#curls[arm], this.#own, side, arm === 0 ? 1 : -1);
+    this.#keep.apply(arm, wrist, this.#curls[arm]);
     reachInto(this.#own, 0, this.#figure, arm, wrist);
+    for (let again = 0; again < AGAIN; again++) {
+      // An arm may not come to where it is sent, at once or at all.
+      this.#figure.pose(this.#own, 0);
+      for (let i = 0; i < 3; i++) wrist[i] = this.#figure.positions[3 * hand + i];
+      if (!this.#keep.apply(arm, wrist, this.#curls[arm])) break;
+      reachInto(this.#own, 0, this.#figure, arm, wrist);
+    }
   }
 
   #write(share: number) {
@@ -214,10 +263,8 @@ export class Puppet {
     for (let j = 0; j < JOINTS.length; j++)
       if (EXP_AT[j] >= 0) this.#turn(this.#bones[j], rotations, 4 * j, share);
     for (let side = 0; side < 2; side++) {
-      const at = side === 0 ? BODY_AT.leftHand : BODY_AT.rightHand;
-      fingersInto(this.#curls, own, at, side === 0 ? 1 : -1);
       for (let f = 0; f < FINGER_JOINTS.length; f++) {
-        quaternionInto(turn, 0, this.#curls, 3 * f);
+        quaternionInto(turn, 0, this.#curls[side], 3 * f);
         this.#turn(this.#fingers[side * FINGER_JOINTS.length + f], turn, 0, share);
       }
     }
@@ -271,16 +318,6 @@ export class Puppet {
     place.z *= this.#flip;
     return place;
   }
-}
-
-/** Moves a point before the chest (m, in its frame) out of the torso, an upright ellipse; only as far as needed. */
-function pushOut(point: Float64Array, wide: number, deep: number) {
-  const [x, y, z] = point;
-  if (Math.abs(x) >= wide) return;
-  const front = deep * Math.sqrt(1 - (x / wide) ** 2);
-  // Not hands at the hips, on the shoulders or behind the back.
-  const share = ramp((y + 0.45) / 0.08) * ramp((0.2 - y) / 0.08) * ramp((z + 0.08) / 0.08);
-  point[2] += share * Math.max(0, front - z);
 }
 
 const ramp = (x: number) => Math.min(1, Math.max(0, x));
