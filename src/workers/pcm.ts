@@ -180,7 +180,6 @@ export class PcmSource {
     this.#tell('stop');
     this.#orders = undefined;
     this.#worklet?.disconnect();
-    this.#output.disconnect();
     for (const { settle } of this.#flushes.splice(0)) settle(false);
     this.#end();
   }
