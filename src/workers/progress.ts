@@ -69,7 +69,7 @@ export class ByteCount {
   }
 }
 
-/** Adds up progress that comes from several places, from when each of them knows its total; `finish` says the last of it. */
+/** Adds up progress that comes from several places, from when each of them knows its total; `finish` says the last. */
 export function sumProgress(
   count: number,
   onProgress: OnProgress,
@@ -84,6 +84,8 @@ export function sumProgress(
       total += part[1];
     }
     if (last === `${loaded}/${total}`) return;
+    // One place may have begun before another knew its total.
+    if (last === '' && loaded > 0) onProgress(0, total);
     last = `${loaded}/${total}`;
     onProgress(loaded, total);
   };

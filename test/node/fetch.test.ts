@@ -387,6 +387,7 @@ test('progress of several places adds up once all know their totals', () => {
   finish();
   finish();
   expect(heard).toEqual([
+    [0, 15],
     [1, 15],
     [10, 15],
     [13, 15],

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { WASM_GRAPHS } from '../../src/engine/backend/wasm.ts';
-import { MODEL_FILES, parseManifest, RUNTIME_NAME } from '../../src/workers/manifest.ts';
+import { difference, MODEL_FILES, parseManifest, RUNTIME_NAME } from '../../src/workers/manifest.ts';
 import { manifestOf, SHIPPED } from '../../tools/manifest.ts';
 
 const shipped = parseManifest(readFileSync(`${SHIPPED}/manifest.json`, 'utf8'), 'manifest.json');
@@ -29,4 +29,16 @@ test.each([
   ['{"format":1,"files":{"a.onnx":{"bytes":3}}}', /a\.onnx is listed as {"bytes":3}, expected its bytes/],
 ])('a manifest that is none is told from one: %s', (text, message) => {
   expect(() => parseManifest(text, 'manifest.json')).toThrow(message);
+});
+
+test('content is told by its digest; where the browser computes none, by its size alone', async () => {
+  const file = new TextEncoder().encode('abc').buffer;
+  const sha256 = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'; // FIPS 180-4, its first example
+  expect(await difference(file, { bytes: 3, sha256 })).toBeUndefined();
+  const other = { bytes: 3, sha256: sha256.replace('b', 'c') };
+  expect(await difference(file, other)).toBe(`its SHA-256 is ${sha256}, expected ${other.sha256}`);
+  vi.stubGlobal('crypto', {});
+  expect(await difference(file, other)).toBeUndefined();
+  expect(await difference(file, { bytes: 4, sha256 })).toBe('it has 3 bytes, expected 4 bytes');
+  vi.unstubAllGlobals();
 });
