@@ -2,11 +2,11 @@ import { Object3D, Quaternion, Vector3 } from 'three';
 import { describe, expect, test } from 'vitest';
 import { placementOf } from '../../src/engine/body/placement.ts';
 import { EXP_AT, Figure, JOINT } from '../../src/engine/body/skeleton.ts';
-import { BODY_NUMBERS } from '../../src/engine/motion.ts';
+import { BODY_NUMBERS, UPPER_JOINTS } from '../../src/engine/motion.ts';
 import type { Character } from '../../src/engine/stage/character.ts';
 import { Life } from '../../src/engine/stage/life.ts';
 import { Pose } from '../../src/engine/stage/pose.ts';
-import { CALM, FULL, Puppet } from '../../src/engine/stage/puppet.ts';
+import { CALM, FULL, Puppet, STILL } from '../../src/engine/stage/puppet.ts';
 import { addUpper, bodiesOf, type Mover, sway, walk } from '../bodies.ts';
 
 const ROW = 2 * BODY_NUMBERS;
@@ -221,6 +221,40 @@ describe('puppet', () => {
     expect(calm.spine).toBeLessThan(0.75 * full.spine);
     expect(calm.hand).toBeLessThan(full.hand - 0.05);
     expect(calm.hips).toBeCloseTo(full.hips);
+  });
+
+  test('shows nothing of hands and trunk when still, and the more the higher the intensity', () => {
+    const busy: Mover = (f, _, k) => {
+      addUpper(f, 'leftUpperArm', 0, -0.5 * Math.sin(k / 7), 0.6 + 0.3 * Math.sin(k / 5));
+      addUpper(f, 'rightLowerArm', 0, 0.5 * Math.cos(k / 6), 0);
+      addUpper(f, 'spine', 0.2 * Math.sin(k / 8));
+      f.upper[3 * UPPER_JOINTS.length + 1] = 0.5 + 0.4 * Math.sin(k / 4);
+    };
+    const bodies = bodiesOf(busy, 90);
+    const moved = (bone: string, intensity: typeof FULL) => {
+      const { character, bones } = makeCharacter();
+      const puppet = new Puppet(character);
+      puppet.apply(bodies, 40 * ROW, HOME, 1, 0, intensity);
+      const before = bones.get(bone)!.quaternion.clone();
+      let most = 0;
+      for (let k = 41; k < 90; k++) {
+        puppet.apply(bodies, k * ROW, HOME, 1, 0, intensity);
+        most = Math.max(most, bones.get(bone)!.quaternion.angleTo(before));
+      }
+      return most;
+    };
+    const steps = [0, 0.25, 0.5, 0.75, 1];
+    for (const [bone, region] of [
+      ['leftUpperArm', 'hands'],
+      ['rightLowerArm', 'hands'],
+      ['leftIndexProximal', 'hands'],
+      ['spine', 'body'],
+    ] as const) {
+      const moves = steps.map((step) => moved(bone, { ...FULL, [region]: step }));
+      expect(moves[0], bone).toBeLessThan(1e-5);
+      for (let i = 1; i < steps.length; i++) expect(moves[i], bone).toBeGreaterThan(moves[i - 1]!);
+    }
+    expect(moved('leftUpperArm', STILL)).toBeLessThan(1e-5);
   });
 
   test('breathes', () => {

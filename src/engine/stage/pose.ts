@@ -4,7 +4,6 @@ import { NECK_SHARE } from '../body/skeleton.ts';
 import type { Character } from './character.ts';
 import type { LifePose } from './life.ts';
 import { makeRandom } from './noise.ts';
-import { FULL, type Intensity, wayOf } from './puppet.ts';
 
 /** A turn of a bone out of the T-pose: radians about x, y and z of a body that faces +Z (order YXZ). */
 type Turn = { x: number; y: number; z: number };
@@ -50,28 +49,26 @@ export class Pose {
     this.#neckShare = this.#bones.has('neck') ? NECK_SHARE : 0;
   }
 
-  /** Sets the bones for this instant; of what the body and the hands do, as much as the intensity says. */
-  apply(life: LifePose, { body, hands }: Intensity = FULL): void {
+  /** Sets the bones for this instant. */
+  apply(life: LifePose): void {
     const height = Math.max(0.3, this.#character.hipHeightM);
-    const breath = life.breath * wayOf(body);
-    const shiftM = life.hipShiftM * body;
-    const forwardM = life.hipForwardM * body;
+    const { breath, hipShiftM, hipForwardM } = life;
     // Others may have moved them since.
     for (const name of this.#still) this.#turn(name, 0, 0, 0);
     if (this.#hips && this.#hipsRest) {
       this.#hips.position.y = this.#hipsRest.y;
-      this.#hips.position.x = this.#hipsRest.x + shiftM * this.#flip;
-      this.#hips.position.z = this.#hipsRest.z + forwardM * this.#flip;
+      this.#hips.position.x = this.#hipsRest.x + hipShiftM * this.#flip;
+      this.#hips.position.z = this.#hipsRest.z + hipForwardM * this.#flip;
     }
     // Feet stay where they stand: the legs lean against the shift of the hips.
-    const leanX = forwardM / height;
-    const leanZ = -shiftM / height;
+    const leanX = hipForwardM / height;
+    const leanZ = -hipShiftM / height;
     this.#turn('leftUpperLeg', leanX, 0, leanZ);
     this.#turn('rightUpperLeg', leanX, 0, leanZ);
     this.#turn('leftFoot', -leanX, 0, -leanZ);
     this.#turn('rightFoot', -leanX, 0, -leanZ);
 
-    const bend = this.#trunkShare * body;
+    const bend = this.#trunkShare;
     const pitch = -life.chestPitchRad * bend;
     const yaw = life.chestYawRad * bend;
     const roll = -life.chestRollRad * bend;
@@ -80,8 +77,8 @@ export class Pose {
     this.#turn('upperChest', pitch - 0.01 * breath, yaw, roll);
     for (const side of SIDES) {
       const s = side === 'left' ? 1 : -1;
-      const drift = (side === 'left' ? life.armLeft : life.armRight) * hands;
-      const rise = (side === 'left' ? life.liftLeft : life.liftRight) * hands;
+      const drift = side === 'left' ? life.armLeft : life.armRight;
+      const rise = side === 'left' ? life.liftLeft : life.liftRight;
       // Shoulders rise with the breath, and arms hang on.
       const lift = this.#bones.has(`${side}Shoulder`) ? 0.028 * breath * s : 0;
       this.#turn(`${side}Shoulder`, 0, 0, lift);

@@ -12,12 +12,8 @@ import { fleshOf } from './bulk.ts';
 import type { Character } from './character.ts';
 import { Keep } from './keep.ts';
 import { Soles } from './soles.ts';
-import { stayInto } from './stance.ts';
 
-/**
- * How much of the motion a person shows, by part: 0 still … 1 all. Lips and blinks are always all there, and people who are
- * still go on to stand up and sit down. The way that people go, and their steps, become less only under a body of one half.
- */
+/** How much of the motion a person shows, by part: 0 still … 1 all. Lips and blinks are always all there. */
 export type Intensity = {
   readonly face: number;
   readonly head: number;
@@ -31,11 +27,6 @@ export const FULL: Intensity = { face: 1, head: 1, hands: 1, body: 1 };
 export const CALM: Intensity = { face: 0.9, head: 0.6, hands: 0.55, body: 0.6 };
 /** Nothing but what speech needs: lips, blinks and the eyes. */
 export const STILL: Intensity = { face: 0, head: 0, hands: 0, body: 0 };
-
-/** From this intensity of the body on, people go all of their way. */
-const ALL_THE_WAY = 0.5;
-/** The share of the way, of steps and of breath that an intensity of the body leaves. */
-export const wayOf = (body: number) => ramp(body / ALL_THE_WAY);
 
 /** The reference person's hip joints stand so far under its hips, its shoulders so far to the side and over the chest. */
 const HIP_JOINT_M = -OFFSETS_M[3 * JOINT.leftUpperLeg + 1];
@@ -152,7 +143,7 @@ export class Puppet {
   ): void {
     this.#intend(bodies, at, home, breath, intensity);
     this.#reference.pose(this.#meant, 0);
-    this.#stand(wayOf(intensity.body));
+    this.#stand();
     this.#figure.pose(this.#own, 0);
     this.#keep.look(this.#neck, this.#head, this.#flip);
     this.#reach(0);
@@ -181,15 +172,11 @@ export class Puppet {
       const rest = REST_UPPER[i - BODY_AT.upper];
       meant[i] = rest + (meant[i] - rest) * (i < spine ? body : hands);
     }
-    const lungs = breath * wayOf(body);
-    for (const [joint, axis, rad] of BREATH) meant[EXP_AT[joint] + axis] += rad * lungs;
+    for (const [joint, axis, rad] of BREATH) meant[EXP_AT[joint] + axis] += rad * breath;
   }
 
-  /**
-   * Hips, legs and feet: the soles stand where the reference person's do, scaled, and the hips as high as legs reach; of the
-   * way from home a share is gone.
-   */
-  #stand(way: number) {
+  /** Hips, legs and feet: the soles stand where the reference person's do, scaled, and the hips as high as legs reach. */
+  #stand() {
     const own = this.#own;
     const { positions, rotations } = this.#reference;
     own.set(this.#meant);
@@ -198,7 +185,6 @@ export class Puppet {
       for (let i = 0; i < 3; i++) feet[3 * leg + i] = positions[3 * foot + i];
       for (let i = 0; i < 4; i++) feetTurns[4 * leg + i] = rotations[4 * foot + i];
     }
-    if (way < 1) stayInto(own, feet, feetTurns, way);
     own[0] = this.#hips.x + this.#legScale * own[0];
     own[2] = this.#hips.z + this.#legScale * own[2];
     const hipJoint = this.#figure.offsets[3 * JOINT.leftUpperLeg + 1];
