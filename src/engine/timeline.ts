@@ -1,5 +1,6 @@
 import { invariant } from '../errors.ts';
 import {
+  ARKIT_51,
   BODY_NUMBERS,
   FACE_CHANNELS,
   FRAME_RATE_HZ,
@@ -47,6 +48,14 @@ const BLEND_S = 0.07;
 // Bodies are heavier: they glide back.
 const BODY_BLEND_S = 0.22;
 
+// Lips that are silenced close with this time constant, and open again within a few frames when there is something to say.
+const HUSH_S = 0.03;
+const UNHUSH_S = 0.15;
+/** Channels that speak; smiles and frowns are no speech. */
+const SPEAKING = ARKIT_51.flatMap((name, i) =>
+  /^(jaw|mouth)/.test(name) && !/Smile|Frown|Dimple/.test(name) ? [i] : [],
+);
+
 const smoothstep = (x: number) => {
   const t = Math.min(1, Math.max(0, x));
   return t * t * (3 - 2 * t);
@@ -66,6 +75,7 @@ export class Timeline {
   readonly #body = new Float32Array(PERSONS * BODY_NUMBERS);
   readonly #look: TimelineLook = { fresh: false, ageS: Number.POSITIVE_INFINITY, presence: 0 };
   readonly #stats: TimelineStats = { frames: 0, lateFrames: 0, heldFrames: 0 };
+  readonly #hushes: ({ from: number; until: number } | undefined)[] = [undefined, undefined];
   #newest = -1;
   #passed = -1;
   #lastSample = Number.NaN;
@@ -128,6 +138,7 @@ export class Timeline {
     this.#lastSample = Number.NaN;
     this.#look.fresh = false;
     this.#cleared = true;
+    this.#hushes.fill(undefined);
     Object.assign(this.#stats, { frames: 0, lateFrames: 0, heldFrames: 0 });
   }
 
@@ -141,6 +152,7 @@ export class Timeline {
     this.#countHeld(position);
     const wasFresh = look.fresh;
     this.#poseInto(target, position);
+    this.#hushInto(target, atSample);
     // The moment the source of the pose changes, what is on screen differs from it by an offset that then fades.
     if ((look.fresh && !wasFresh) || this.#cleared) {
       this.#cleared = false;
@@ -153,6 +165,32 @@ export class Timeline {
     this.#shown.set(target);
     this.#lastSample = atSample;
     return look;
+  }
+
+  /**
+   * Closes a person's lips from `fromSample` on, whatever the frames say, until `untilSample`: the moment up to which the
+   * person had spoken when it was interrupted.
+   */
+  hush(person: number, fromSample: number, untilSample: number): void {
+    this.#hushes[person] = { from: fromSample, until: Math.max(fromSample, untilSample) };
+  }
+
+  #hushInto(target: Float32Array, atSample: number) {
+    for (let p = 0; p < PERSONS; p++) {
+      const hush = this.#hushes[p];
+      if (!hush || atSample < hush.from) continue;
+      const since = (atSample - hush.until) / SAMPLE_RATE_HZ;
+      if (since > UNHUSH_S) {
+        this.#hushes[p] = undefined;
+        continue;
+      }
+      const shut = Math.exp(-(Math.min(atSample, hush.until) - hush.from) / SAMPLE_RATE_HZ / HUSH_S);
+      const keep = shut + (1 - shut) * Math.max(0, since / UNHUSH_S);
+      for (const channel of SPEAKING) {
+        const i = p * FACE_CHANNELS + channel;
+        target[i] = this.#rest[i]! + (target[i]! - this.#rest[i]!) * keep;
+      }
+    }
   }
 
   #fade(atSample: number) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BODY_NUMBERS, frameSample, PERSONS, SAMPLE_RATE_HZ } from '../../src/engine/motion.ts';
+import { ARKIT_51, BODY_NUMBERS, frameSample, PERSONS, SAMPLE_RATE_HZ } from '../../src/engine/motion.ts';
 import {
   BODY_OFFSET,
   BODY_PRESENCE,
@@ -159,4 +159,31 @@ describe('timeline', () => {
     expect(target[BODY_OFFSET]).toBe(5);
     expect(target[BODY_PRESENCE]).toBeLessThan(0.7);
   });
+});
+
+test('who is interrupted shuts the mouth within 0.1 s, keeps the smile, and opens it again for new words', () => {
+  const timeline = new Timeline();
+  for (let k = 0; k < 120; k++) timeline.push({ frameIndex: k, face: pose(0.8) });
+  const target = look();
+  const [jaw, smile, brow] = ['jawOpen', 'mouthSmileLeft', 'browInnerUp'].map((name) =>
+    ARKIT_51.indexOf(name as 'jawOpen'),
+  ) as [number, number, number];
+  const other = FACE_NUMBERS / 2 + jaw;
+  const at = (s: number) => {
+    timeline.sampleInto(target, seconds(s));
+    return target[jaw]!;
+  };
+  for (let s = 0; s < 1; s += 1 / 60) at(s);
+  expect(at(1)).toBeCloseTo(0.8, 3);
+  timeline.hush(0, seconds(1), seconds(1.3));
+  expect(at(1.001)).toBeGreaterThan(0.7); // no snap
+  expect(at(1.1)).toBeLessThan(0.05);
+  expect([target[smile], target[brow], target[other]].map((v) => v!.toFixed(3))).toEqual([
+    '0.800',
+    '0.800',
+    '0.800',
+  ]);
+  expect(at(1.29)).toBeLessThan(0.01);
+  expect(at(1.375)).toBeCloseTo(0.4, 1);
+  expect(at(1.5)).toBeCloseTo(0.8, 3);
 });
