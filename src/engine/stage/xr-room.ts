@@ -28,6 +28,8 @@ export function makeXrRoom(background: Readonly<Color> | null): XrRoom {
   const horizon = background?.clone() ?? new Color(0x5d4a66);
   const top = horizon.clone().lerp(new Color(0x14122a), 0.6);
   const ground = horizon.clone().lerp(new Color(0x17101c), 0.55);
+  // Light enough for the shadows of feet to be seen.
+  const boards = horizon.clone().lerp(new Color(0xd8b8a8), 0.45);
   const shade = new Color();
 
   const domeShape = new SphereGeometry(DOME_M, 32, 24);
@@ -53,9 +55,9 @@ export function makeXrRoom(background: Readonly<Color> | null): XrRoom {
     4,
     (x, y) => {
       const r = Math.hypot(x, y);
-      const light = Math.exp(-((r / 2.2) ** 2));
-      const ring = Math.round(r * 8) % 4 === 0 ? 0.05 : 0;
-      return shade.lerpColors(ground, horizon, 0.25 + 0.3 * light + ring);
+      const light = Math.exp(-((r / 2.6) ** 2));
+      const ring = Math.round(r * 8) % 4 === 0 ? 0.09 : 0;
+      return shade.lerpColors(horizon, boards, light - ring);
     },
     (x, y) => 1 - smooth(0.45, 1, Math.hypot(x, y) / FLOOR_M),
   );

@@ -1,6 +1,6 @@
 import {
   Group,
-  type Object3D,
+  Object3D,
   PerspectiveCamera,
   Quaternion,
   type Scene,
@@ -82,8 +82,10 @@ export class XrView {
   readonly session: XRSession;
   /** Resolves when the session is over and the flat picture goes on. */
   readonly ended: Promise<void>;
-  /** The viewer's eyes; its parent is the floor that the viewer stands on. */
-  readonly camera = new PerspectiveCamera(60, 1, NEAR_M, FAR_M);
+  /** Where the headset is: between the viewer's eyes, looking along −z; in the world. */
+  readonly headset = new Object3D();
+  /** What draws; its parent is the floor that the viewer stands on. */
+  readonly #camera = new PerspectiveCamera(60, 1, NEAR_M, FAR_M);
   readonly #rig = new Group();
   readonly #host: XrHost;
   readonly #eyeLevel: 'person' | 'own';
@@ -135,8 +137,8 @@ export class XrView {
     this.#theatre = duet.theatre;
     this.#background = scene.background;
     duet.theatre = LIFE_SIZE;
-    this.#rig.add(this.camera);
-    scene.add(this.#rig);
+    this.#rig.add(this.#camera);
+    scene.add(this.#rig, this.headset);
     if (mode === 'ar') {
       scene.background = null;
       for (const wall of host.walls) if (wall.visible) this.#hidden.push(wall);
@@ -151,7 +153,7 @@ export class XrView {
       scene.add(this.#room.objects);
     }
     if (as !== 'watcher') {
-      this.#guest = new Guest(this.camera);
+      this.#guest = new Guest(this.headset);
       duet.inhabit(as, this.#guest);
     }
     for (const person of [0, 1] as const) mouths?.setSpatial(person, person !== as);
@@ -190,23 +192,29 @@ export class XrView {
     this.#look();
     const leadMs = (frame.predictedDisplayTime ?? nowMs) - nowMs;
     const lead = (Math.min(LONGEST_LEAD_MS, Math.max(0, leadMs)) * SAMPLE_RATE_HZ) / 1000;
-    duet.update(this.#host.clock() + lead, nowMs / 1000, this.camera);
+    duet.update(this.#host.clock() + lead, nowMs / 1000, this.headset);
     if (this.#space) this.#hits?.update(frame, this.#space, this.#rig);
     this.#host.follow();
-    this.#mouths?.listen(this.camera);
+    this.#mouths?.listen(this.headset);
     for (const person of [0, 1] as const) this.#mouths?.speak(person, duet.characters[person]);
-    renderer.render(scene, this.camera);
+    renderer.render(scene, this.#camera);
   };
 
   /** Brings the cameras to where the headset is. */
   #look() {
     const { xr } = this.#host.renderer;
     this.#rig.updateMatrixWorld(true);
-    xr.updateCamera(this.camera);
-    const head = this.#head;
-    if (!head) return;
+    xr.updateCamera(this.#camera);
     // Shadows are thrown for the camera of both eyes, pictures drawn for each eye.
     const both = xr.getCamera();
+    const { position, quaternion } = this.headset;
+    position.set(0, 0, 0);
+    for (const one of both.cameras)
+      position.addScaledVector(eye.setFromMatrixPosition(one.matrixWorld), 1 / both.cameras.length);
+    quaternion.setFromRotationMatrix(both.matrixWorld);
+    this.headset.updateMatrixWorld();
+    const head = this.#head;
+    if (!head) return;
     head.show(both);
     both.layers.enable(head.ownLayer);
     for (const one of both.cameras) head.blind(one);
@@ -264,12 +272,14 @@ export class XrView {
     duet.middleInto(middle);
     towards.set(0, 0, -1).applyQuaternion(duet.group.getWorldQuaternion(quaternion)).setY(0).normalize();
     // The viewer's floor is moved, so that world and light of the two stay as they are.
-    this.camera.getWorldPosition(eye);
+    this.headset.getWorldPosition(eye);
     const distance = Math.hypot(hit.x - eye.x, hit.z - eye.z);
-    const turn = Math.atan2(-towards.x, -towards.z) - Math.atan2(-(hit.x - eye.x), -(hit.z - eye.z));
-    this.#rig.rotation.y += turn;
     stand.copy(middle).addScaledVector(towards, -distance);
-    other.copy(this.camera.position).setY(0).applyAxisAngle(UP, this.#rig.rotation.y);
+    other.copy(eye);
+    this.#rig.worldToLocal(other).setY(0);
+    this.#rig.rotation.y +=
+      Math.atan2(-towards.x, -towards.z) - Math.atan2(-(hit.x - eye.x), -(hit.z - eye.z));
+    other.applyAxisAngle(UP, this.#rig.rotation.y);
     this.#rig.position.set(stand.x - other.x, this.#rig.position.y + duet.floorM - hit.y, stand.z - other.z);
     this.#rig.updateMatrixWorld(true);
   }
@@ -284,6 +294,7 @@ export class XrView {
     this.#hits?.dispose();
     this.#room?.dispose();
     this.#rig.removeFromParent();
+    this.headset.removeFromParent();
     for (const wall of this.#hidden) wall.visible = true;
     scene.background = this.#background;
     for (const person of [0, 1] as const) {
