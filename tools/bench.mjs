@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const MARK = '@bench ';
-const TABLES = ['networks', 'steps', 'pipeline', 'growth', 'kernels'];
+const TABLES = ['networks', 'steps', 'pipeline', 'growth', 'main-thread', 'kernels'];
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } });
 const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
@@ -30,6 +30,8 @@ const LINES = {
     `${`${row.network}, ${row.engine}${row.threads > 1 ? ` ×${row.threads}` : ''}`.padEnd(64)}${cell(row.median_ms, 10, 2)} ms, median of ${row.n}, ${row.dispatches} dispatches  (${row.how}, ${row.adapter})`,
   pipeline: (row) =>
     `${`both voices, ${row.backend}`.padEnd(52)}${cell(row.tick_ms, 10, 2)} ms a tick, real-time factor ${row.rtf.toFixed(2)}, ${(row.gpu_bytes / 1e6).toFixed(1)} MB on the GPU  (${row.adapter})`,
+  'main-thread': (row) =>
+    `${row.what.padEnd(52)}${cell(row.median_ms, 10, 2)} ms a picture on the main thread, p95 ${row.p95_ms.toFixed(2)} ms, p99 ${row.p99_ms.toFixed(2)} ms, of ${row.frames}; ${row.garbage_bytes === undefined ? 'garbage unknown' : `${(row.garbage_bytes / 1e3).toFixed(1)} kB of garbage each`}`,
   growth: (row) =>
     `${`after ${row.talk_s} s of talk, ${row.backend}`.padEnd(52)}${cell(row.ms_per_s, 10, 1)} ms per second of talk, ${(row.gpu_bytes / 1e6).toFixed(1)} MB on the GPU, ${(row.js_bytes / 1e6).toFixed(1)} MB in JavaScript  (${row.how})`,
 };

@@ -63,7 +63,20 @@ export type GrowthRow = {
   readonly how: string;
 };
 
+/** What a picture of both characters costs the main thread, without drawing. */
+export type MainThreadRow = {
+  readonly table: 'main-thread';
+  readonly what: string;
+  readonly frames: number;
+  readonly median_ms: number;
+  readonly p95_ms: number;
+  readonly p99_ms: number;
+  readonly mean_ms: number;
+  /** JavaScript memory that a picture leaves to be collected; undefined where the browser does not tell. */
+  readonly garbage_bytes: number | undefined;
+};
+
 /** Hands a row to `tools/bench.mjs`, which prints the table and writes the file. */
-export function report(row: KernelRow | NetworkRow | StepRow | PipelineRow | GrowthRow) {
+export function report(row: KernelRow | NetworkRow | StepRow | PipelineRow | GrowthRow | MainThreadRow) {
   console.log(`@bench ${JSON.stringify(row)}`);
 }

@@ -130,12 +130,14 @@ export class Mould {
     const from = Math.floor(turn) % WAYS;
     const to = (from + 1) % WAYS;
     const share = turn - Math.floor(turn);
-    const radius = (at: number) =>
-      this.#radii[at * WAYS + from] * (1 - share) + this.#radii[at * WAYS + to] * share;
     // Over the top and under the bottom it tapers off within a row.
-    const below = row < 0 ? 0 : radius(low);
-    const above = row + 1 > ROWS - 1 ? 0 : radius(high);
+    const below = row < 0 ? 0 : this.#radius(low, from, to, share);
+    const above = row + 1 > ROWS - 1 ? 0 : this.#radius(high, from, to, share);
     return below * (1 - up) + above * up - distance;
+  }
+
+  #radius(row: number, from: number, to: number, share: number): number {
+    return this.#radii[row * WAYS + from] * (1 - share) + this.#radii[row * WAYS + to] * share;
   }
 }
 

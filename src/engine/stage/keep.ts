@@ -236,7 +236,7 @@ export class Keep {
     for (let f = 0; f < FINGER_JOINTS.length / 3; f++) {
       const base = 3 * (15 * arm + 3 * f);
       // Without all three bones a finger stays as modelled, at the spheres of a hand without fingers.
-      if (![0, 3, 6].every((i) => Number.isFinite(this.#bases[base + i]))) continue;
+      if (Number.isNaN(this.#bases[base] + this.#bases[base + 3] + this.#bases[base + 6])) continue;
       for (let i = 0; i < 3; i++) sum[i] = this.#bases[base + i];
       back.fill(0).fill(1, 3);
       for (let j = 0; j < 3; j++) {
