@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig, mergeConfig } from 'vitest/config';
 import { browserPath, CHROMIUM_FLAGS } from './tools/browser.mjs';
@@ -14,6 +15,13 @@ const browser = (flags: readonly string[] = []) => ({
   }),
   instances: [{ browser: 'chromium' as const }],
 });
+
+/** Two fake microphones and a default one, which all play one file, and a user who allows them. */
+const MICROPHONES = [
+  '--use-fake-ui-for-media-stream',
+  '--use-fake-device-for-media-stream',
+  `--use-file-for-fake-audio-capture=${path.resolve('test/fixtures/mama.wav')}`,
+];
 
 const ISOLATION = {
   'Cross-Origin-Opener-Policy': 'same-origin',
@@ -39,7 +47,7 @@ export default mergeConfig(
           test: {
             name: 'browser',
             include: ['test/browser/**/*.test.ts'],
-            browser: browser(),
+            browser: browser(MICROPHONES),
             provide: { isolated: false },
           },
         },
