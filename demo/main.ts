@@ -4,6 +4,7 @@ import { showFigures, showLevels, showWarnings } from './figures.ts';
 import { Microphones } from './microphones.ts';
 import { byId, hideProblem, say, setState, showProblem } from './page.ts';
 import { type Caption, loadSample, type Voices, voicesOf } from './sounds.ts';
+import { viewOptions, watchView } from './view.ts';
 import { insecurePage, noFile, PageError, wordsFor } from './words.ts';
 
 const query = new URLSearchParams(location.search);
@@ -36,6 +37,7 @@ async function boot() {
       ],
       modelBaseUrl: query.get('models') ?? `${base}models/`,
       ...(backend ? { backend: backend as BackendChoice } : {}),
+      ...viewOptions(query),
       ...wholeNumber('seed'),
       ...wholeNumber('steps'),
       onProgress({ loadedBytes, totalBytes }) {
@@ -80,6 +82,7 @@ function meet(duo: Duologue) {
   byId('stop').onclick = () => stopPlaying?.();
   watchFiles(duo);
   watchCast(duo);
+  watchView(duo, query);
   for (const way of ways) way.disabled = false;
   setState('ready', READY);
 }

@@ -1,8 +1,9 @@
 import type { Object3D, Vector3 } from 'three';
 import { type Character, type CharacterSource, loadCharacter } from './engine/stage/character.ts';
-import { chooseRenderer, type MtoonMaterial, mtoonFor, type RendererChoice } from './engine/stage/drawing.ts';
+import { chooseRenderer, type RendererChoice } from './engine/stage/drawing.ts';
 import { Duet } from './engine/stage/duet.ts';
 import { Stage } from './engine/stage/stage.ts';
+import { ToonMaterial } from './engine/stage/toon.ts';
 import type { Timeline } from './engine/timeline.ts';
 import { EngineError } from './errors.ts';
 import type { DuologueOptions, Setting } from './options.ts';
@@ -20,7 +21,7 @@ export type Cast = {
 export async function openCast({ renderer = 'webgl', scene }: DuologueOptions): Promise<Cast> {
   // Whose scene it is knows what draws it.
   const drawnBy = scene ? { renderer, reason: '' } : await chooseRenderer(renderer);
-  const mtoon: MtoonMaterial | undefined = await mtoonFor(drawnBy.renderer);
+  const mtoon = drawnBy.renderer === 'webgpu' ? ToonMaterial : undefined;
   return { drawnBy, load: (source) => loadCharacter(source, mtoon) };
 }
 

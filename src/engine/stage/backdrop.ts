@@ -28,8 +28,8 @@ export type Backdrop = {
   readonly objects: Group;
   /** The colour to clear with, where there is one. */
   readonly colour: Color | null;
-  /** Turns the wall's light to stand behind the two, seen from the camera. */
-  face(camera: Readonly<Vector3>, middle: Readonly<Vector3>): void;
+  /** Turns the wall's light to stand behind the two, seen from the camera; `faces` is between their eyes. */
+  face(camera: Readonly<Vector3>, faces: Readonly<Vector3>): void;
   dispose(): void;
 };
 
@@ -54,7 +54,11 @@ const smooth = (from: number, to: number, x: number) => {
 const WALL = { top: hex(0x2e2a47), middle: hex(0x5d4a66), floor: hex(0x3a2e40) };
 const SUN = { high: 0xecc6a0, low: hex(0xcf8573) };
 const SUN_UP_RAD = 0.135;
-const SUN_M = 1.72;
+const SUN_Z_M = 8.2;
+const SUN_UNDER_M = 0.14;
+const LOWEST_SUN_M = -1.5;
+const HIGHEST_SUN_M = 2.2;
+const SUN_M = 1.6;
 /** The sun's rim goes over into the wall within this share of its radius. */
 const SUN_RIM = 0.012;
 
@@ -156,7 +160,7 @@ export function makeBackdrop(background: Background, full: boolean): Backdrop {
   const sun = makeSun();
   sun.renderOrder = -1;
   // Before the wall, and turned with it.
-  sun.position.set(0, Math.sin(SUN_UP_RAD), Math.cos(SUN_UP_RAD)).multiplyScalar(WALL_M - 0.4);
+  sun.position.set(0, SUN_UP_RAD * WALL_M, SUN_Z_M);
   wall.add(sun);
   objects.add(wall);
   return {
@@ -165,9 +169,15 @@ export function makeBackdrop(background: Background, full: boolean): Backdrop {
       ...(WALL.middle.map((c) => c / 255) as [number, number, number]),
       SRGBColorSpace,
     ),
-    face(camera, middle) {
-      wall.position.set(middle.x, 0, middle.z);
-      wall.rotation.y = Math.atan2(camera.x - middle.x, camera.z - middle.z) + Math.PI;
+    face(camera, faces) {
+      const x = faces.x - camera.x;
+      const z = faces.z - camera.z;
+      wall.position.set(faces.x, 0, faces.z);
+      wall.rotation.y = Math.atan2(x, z);
+      // A little under the line from the camera through the faces, as far as the wall is behind them.
+      const further = SUN_Z_M / Math.max(0.5, Math.hypot(x, z));
+      const up = faces.y - SUN_UNDER_M + further * (faces.y - SUN_UNDER_M - camera.y);
+      sun.position.y = Math.min(HIGHEST_SUN_M, Math.max(LOWEST_SUN_M, up));
     },
     dispose() {
       freeShadow();

@@ -1,4 +1,4 @@
-import { type Camera, type Material, type Scene, WebGLRenderer } from 'three';
+import { type Camera, type Scene, WebGLRenderer } from 'three';
 import { EngineError } from '../../errors.ts';
 
 /** What draws the picture. */
@@ -76,16 +76,6 @@ export async function chooseRenderer(
   const adapter = await navigator.gpu.requestAdapter().catch(() => null);
   if (!adapter) return { renderer: 'webgl', reason: 'WebGPU has no adapter here' };
   return { renderer: 'webgpu', reason: '' };
-}
-
-/** A material for toon shading that a renderer can draw. */
-export type MtoonMaterial = typeof Material;
-
-/** The toon material of three-vrm for a renderer: WebGL's own, or for WebGPU one of nodes, whose code is fetched only now. */
-export async function mtoonFor(renderer: RendererChoice): Promise<MtoonMaterial | undefined> {
-  if (renderer === 'webgl') return undefined;
-  const { MToonNodeMaterial } = await import('@pixiv/three-vrm/nodes');
-  return MToonNodeMaterial as unknown as MtoonMaterial;
 }
 
 /** Opens three's WebGPURenderer, whose code is fetched only now; ask {@link chooseRenderer} first. */

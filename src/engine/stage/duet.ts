@@ -142,6 +142,11 @@ export class Duet {
     return target.multiplyScalar(1 / (2 * PERSONS));
   }
 
+  /** Writes the point between the faces of the two in the world. */
+  facesInto(target: Vector3): Vector3 {
+    return this.eyeInto(target, 0).add(this.eyeInto(otherAt, 1)).multiplyScalar(0.5);
+  }
+
   /** Distance of the two in the world, hips to hips. */
   get spreadM(): number {
     return this.hipsInto(hipsAt, 0).distanceTo(this.hipsInto(otherAt, 1));

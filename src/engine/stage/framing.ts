@@ -5,7 +5,7 @@ export type Arrangement = { readonly squeeze: number; readonly openRad: number }
 
 /** The squeeze of the standing distance on a wide picture, and on an upright phone. */
 const SQUEEZE = [0.84, 0.67] as const;
-const OPEN_DEG = [52, 50] as const;
+const OPEN_DEG = [46, 45] as const;
 
 /** The arrangement for a picture of this width over height: on an upright phone they stand closer. */
 export function arrangementFor(aspect: number): Arrangement {

@@ -24,7 +24,7 @@ const EYE_DISTANCE_M = 0.063;
 /** Part of an aversion the head takes over; eyes alone do the small ones. */
 const HEAD_SHARE = 0.4;
 /** Part of the way to the partner the head goes; the eyes go the rest. */
-export const FACING = { yaw: 0.74, pitch: 0.85 } as const;
+export const FACING = { yaw: 0.82, pitch: 0.85 } as const;
 
 type Target = 'partner' | 'away' | 'camera';
 

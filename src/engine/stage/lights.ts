@@ -61,13 +61,13 @@ export function castShadows(object: Object3D): void {
 export function makeLights(full: boolean): LightRig {
   const objects = new Group();
   // What the environment gives in full quality, the sky gives alone without it.
-  const sky = new HemisphereLight(0xe4e2f2, 0x8a6a5e, full ? 0.7 : 1.7);
+  const sky = new HemisphereLight(0xe4e2f2, 0x8a6a5e, full ? 0.85 : 1.9);
   const key = new DirectionalLight(0xffecd6, 2.9);
-  const fill = new DirectionalLight(0xb9c8f0, 0.6);
+  const fill = new DirectionalLight(0xb9c8f0, 0.75);
   const warm = new DirectionalLight(0xffb98a, 2.1);
   const cool = new DirectionalLight(0xb4c4ff, 2.1);
   const places = [
-    [key, 0.45, 2.9, 3.2],
+    [key, 0.15, 2.6, 3.4],
     [fill, -2.8, 1.5, 2],
     [warm, -2.3, 2.4, -2.3],
     [cool, 2.3, 2.4, -2.3],

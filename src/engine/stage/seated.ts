@@ -17,8 +17,8 @@ const UPPER: Readonly<Record<string, Turn>> = {
   spine: [0.05, 0, 0],
   chest: [0.03, 0, 0],
   leftShoulder: [0, 0, -0.05],
-  leftUpperArm: [0.1, -0.42, -1.2],
-  leftLowerArm: [0.35, -0.95, 0],
+  leftUpperArm: [0.1, -0.36, -1.22],
+  leftLowerArm: [0.3, -0.78, -0.06],
   leftHand: [0.1, 0, -0.1],
 };
 

@@ -81,7 +81,9 @@ function wideInto(view: View, full: boolean, duet: Duet, aspect: number, azimuth
     duet.hipsInto(hips, person);
     fit.add(eye.x, eye.y + HEAD_TOP_M * size, eye.z, 0.16 * size);
     fit.add(hips.x, eye.y - 0.3 * size, hips.z, SHOULDERS_M * size);
-    if (full) fit.add(hips.x, duet.floorM - 0.06 * size, hips.z, FEET_M * size);
+    // Toes stand before the hips, chairs behind them.
+    const [nearX, nearZ] = [0.34 * size * Math.sin(azimuthRad), 0.34 * size * Math.cos(azimuthRad)];
+    if (full) fit.add(hips.x + nearX, duet.floorM - 0.05 * size, hips.z + nearZ, FEET_M * size);
     else fit.add(hips.x, hips.y, hips.z, SHOULDERS_M * size);
   }
   fit.place(view.position, view.target, full ? 0.5 : 0.36);

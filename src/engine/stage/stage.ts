@@ -179,7 +179,7 @@ export class Stage {
     this.#director.follow(deltaS);
     this.duet.middleInto(middle).setY(this.duet.floorM);
     this.#lights.aim(middle, SHADOWS_M + this.duet.spreadM / 2);
-    this.#backdrop.face(this.camera.position, middle);
+    this.#backdrop.face(this.camera.position, this.duet.facesInto(middle));
     this.#drawing.renderer.render(this.#scene, this.camera);
   }
 
