@@ -68,6 +68,29 @@ const asPlainGlb = (json: GltfJson) => {
   json.extensionsUsed = json.extensionsUsed.filter((name: string) => !/^VRMC_(vrm|springBone)$/.test(name));
 };
 
+/** Painted as most VRMs are: MToon with outlines and a picture of one grey pixel. */
+const inMToon = (file: ArrayBuffer) =>
+  editGlb(file, (json) => {
+    json.extensionsUsed.push('VRMC_materials_mtoon');
+    const pixel = document.createElement('canvas');
+    pixel.width = pixel.height = 4;
+    pixel.getContext('2d')!.fillRect(0, 0, 4, 4);
+    json.images = [{ uri: pixel.toDataURL() }];
+    json.textures = [{ source: 0 }];
+    for (const material of json.materials) {
+      material.pbrMetallicRoughness.baseColorTexture = { index: 0 };
+      material.extensions = {
+        VRMC_materials_mtoon: {
+          specVersion: '1.0',
+          shadeColorFactor: [0.5, 0.4, 0.4],
+          shadeMultiplyTexture: { index: 0 },
+          outlineWidthMode: 'worldCoordinates',
+          outlineWidthFactor: 0.002,
+        },
+      };
+    }
+  });
+
 const PLACES = ['leftHand', 'rightHand', 'leftFoot', 'rightFoot', 'head'] as const;
 
 /** Where the bones that move the skin are, after a body frame with the left arm up and the right elbow bent. */
@@ -181,15 +204,53 @@ describe('with something taken out', () => {
   });
 });
 
-test('a packed file: how it is packed, and what to do', async () => {
-  const packed = editGlb(makeTinyVrm(), (json) => {
-    json.extensionsUsed.push('KHR_draco_mesh_compression');
-    json.extensionsRequired = ['KHR_draco_mesh_compression'];
-  });
-  await expect(load(packed)).rejects.toMatchObject({
-    kind: 'asset',
-    message: expect.stringMatching(/packed with draco/i),
-    hint: expect.stringMatching(/without compression/),
+describe('a packed file: how it is packed, and what to do', () => {
+  const packings: [string, RegExp, (json: GltfJson) => void][] = [
+    [
+      'KHR_draco_mesh_compression',
+      /packed with draco/i,
+      (json) => {
+        for (const { primitives } of json.meshes)
+          for (const primitive of primitives)
+            primitive.extensions = {
+              KHR_draco_mesh_compression: { bufferView: 0, attributes: { POSITION: 0, NORMAL: 1 } },
+            };
+      },
+    ],
+    [
+      'EXT_meshopt_compression',
+      /packed with meshopt/i,
+      (json) => {
+        const { byteLength, byteOffset } = json.bufferViews[0];
+        json.bufferViews[0].extensions = {
+          EXT_meshopt_compression: {
+            ...{ buffer: 0, byteOffset, byteLength, byteStride: 12, count: 24 },
+            mode: 'ATTRIBUTES',
+          },
+        };
+      },
+    ],
+    [
+      'KHR_texture_basisu',
+      /packed with ktx2/i,
+      (json) => {
+        json.images = [{ bufferView: 0, mimeType: 'image/ktx2' }];
+        json.textures = [{ extensions: { KHR_texture_basisu: { source: 0 } } }];
+        json.materials[0].pbrMetallicRoughness.baseColorTexture = { index: 0 };
+      },
+    ],
+  ];
+  test.each(packings)('%s', async (extension, message, pack) => {
+    const packed = editGlb(makeTinyVrm(), (json) => {
+      json.extensionsUsed.push(extension);
+      json.extensionsRequired = [extension];
+      pack(json);
+    });
+    await expect(load(packed)).rejects.toMatchObject({
+      kind: 'asset',
+      message: expect.stringMatching(message),
+      hint: expect.stringMatching(/without compression/),
+    });
   });
 });
 
@@ -284,6 +345,7 @@ describe('coming and going', () => {
 
   test.each<[string, number, () => Parameters<typeof loadCharacter>[0] | undefined]>([
     ['ada', 20, () => ada],
+    ['a small VRM in MToon', 50, () => inMToon(makeTinyVrm())],
     ['a small VRM 0.x', 50, () => makeTinyVrm({ version: '0', face: 'vowels' })],
     ['the sphere', 50, () => SPHERE],
   ])(
