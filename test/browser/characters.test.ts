@@ -344,8 +344,8 @@ describe('coming and going', () => {
   };
 
   test.each<[string, number, () => Parameters<typeof loadCharacter>[0] | undefined]>([
-    ['ada', 20, () => ada],
-    ['a small VRM in MToon', 50, () => inMToon(makeTinyVrm())],
+    ['ada', 12, () => ada],
+    ['a small VRM in MToon', 20, () => inMToon(makeTinyVrm())],
     ['a small VRM 0.x', 50, () => makeTinyVrm({ version: '0', face: 'vowels' })],
     ['the sphere', 50, () => SPHERE],
   ])(

@@ -64,6 +64,22 @@ describe('face', () => {
     ['as VRoid prefixes them', (name) => `Face.M_F00_000_00_${name}`],
     ['with numbers', (name) => `A12_${name.replace(/[A-Z]/g, (letter) => `_${letter}`)}`],
     ['in lower case', (name) => name.toLowerCase()],
+    ['in capitals and underscores', (name) => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()],
+    ['in Pascal case', (name) => name[0]!.toUpperCase() + name.slice(1)],
+    ['with .L and .R', (name) => name.replace(/Left$/, '.L').replace(/Right$/, '.R')],
+    [
+      'with l and r',
+      (name) =>
+        name
+          .toLowerCase()
+          .replace(/left$/, 'l')
+          .replace(/right$/, 'r'),
+    ],
+    ['with the side first', (name) => name.replace(/^(.*)Left$/, 'L_$1').replace(/^(.*)Right$/, 'R_$1')],
+    ['with a prefix of words', (name) => `Fcl_ARKit_${name[0]!.toUpperCase()}${name.slice(1)}`],
+    ['with spaces', (name) => name.replace(/[A-Z]/g, (letter) => ` ${letter}`)],
+    ['numbered as Blender does', (name) => `${name}.001`],
+    ['numbered as Maya does', (name) => `blendShape2.${name}1`],
   ];
   test.each(spellings)('finds the shapes by name, %s', (_, spell) => {
     const { rig, mesh } = makeRig({ shapes: [...ARKIT_51, 'tongueOut'].map(spell) });
@@ -83,6 +99,30 @@ describe('face', () => {
     const { rig } = makeRig({ shapes: ['openMouth_L', 'Fcl_MTH_A', 'eyesClosed', 'MTH_Left', 'Blink_L'] });
     const { plan } = new Face(rig);
     expect([plan.shapes, plan.route]).toEqual([[], 'none']);
+  });
+
+  test('a numbered copy does not move a face twice', () => {
+    const { rig, mesh } = makeRig({ shapes: ['jawOpen.001', 'jawOpen', 'eyeBlinkLeft_2'] });
+    show(new Face(rig), faceOf({ jawOpen: 0.5, eyeBlinkLeft: 1 }));
+    expect(mesh.morphTargetInfluences).toEqual([0, 0.5, 1]);
+  });
+
+  test('has a gain for each region, none for blinks and gaze', () => {
+    const { rig, mesh } = makeRig({ shapes: [...ARKIT_51] });
+    const face = new Face(rig);
+    face.gain = { brows: 0.5, mouth: 1.5, jaw: 0 };
+    expect(face.gain).toEqual({ brows: 0.5, eyes: 1, cheeks: 1, mouth: 1.5, jaw: 0 });
+    show(face, new Float32Array(FACE_CHANNELS).fill(0.6));
+    const weight = (name: (typeof ARKIT_51)[number]) => mesh.morphTargetInfluences![CHANNEL[name]];
+    expect(weight('browInnerUp')).toBeCloseTo(0.3);
+    expect(weight('mouthSmileLeft')).toBeCloseTo(0.9);
+    expect(weight('jawOpen')).toBe(0);
+    for (const name of ['eyeBlinkLeft', 'eyeLookUpLeft', 'eyeSquintLeft', 'cheekPuff'] as const)
+      expect(weight(name), name).toBeCloseTo(0.6);
+    face.gain = { mouth: 3 };
+    show(face, new Float32Array(FACE_CHANNELS).fill(0.6));
+    expect(weight('mouthSmileLeft')).toBe(1);
+    expect(weight('jawOpen')).toBeCloseTo(0.6);
   });
 
   test('drives both halves of a shape that ARKit has whole', () => {

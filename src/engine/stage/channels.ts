@@ -198,10 +198,14 @@ function shapesOf(scene: Object3D) {
   const shapes = new Map<ArkitShape, { mesh: Mesh; index: number }[]>();
   scene.traverse((object) => {
     const mesh = object as Mesh;
-    for (const [name, index] of Object.entries(mesh.morphTargetDictionary ?? {})) {
+    // A numbered copy stands in where the mesh has not the shape itself.
+    const names = Object.entries(mesh.morphTargetDictionary ?? {});
+    names.sort(([a], [b]) => Number(/\d$/.test(a)) - Number(/\d$/.test(b)));
+    for (const [name, index] of names) {
       const channel = arkitShapeOf(name);
       if (!channel) continue;
       const known = shapes.get(channel);
+      if (/\d$/.test(name) && known?.some((shape) => shape.mesh === mesh)) continue;
       if (known) known.push({ mesh, index });
       else shapes.set(channel, [{ mesh, index }]);
     }

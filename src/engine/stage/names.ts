@@ -33,20 +33,26 @@ const PLAIN = new Map<string, ArkitShape>(ARKIT_52.map((name) => [name.toLowerCa
 
 /**
  * The ARKit shape that the name of a shape or expression means, in any common spelling: `eyeBlinkLeft`, `Eye_Blink_L`,
- * `blendShape1.eyeBlinkLeft`, `Face.M_F00_000_eyeBlinkLeft`, `jaw_open`; undefined where it means none.
+ * `blendShape1.eyeBlinkLeft`, `Face.M_F00_000_eyeBlinkLeft`, `jaw_open`, `eyeBlinkLeft.001`; undefined where it means none.
  */
 export function arkitShapeOf(name: string): ArkitShape | undefined {
   const { side = '', parts } = partsOf(name);
   const plain = parts.map((part) => part.replaceAll(' ', ''));
+  // Copies are numbered: `eyeBlinkLeft.001`, `blendShape1.eyeBlinkLeft1`.
+  const last = plain.pop()?.replace(/\d+$/, '');
+  if (last) plain.push(last);
   // Prefixes end at a separator, so that `openMouth_L` is not taken for `mouthLeft`.
   for (let from = 0; from < plain.length; from++) {
     const rest = plain.slice(from).join('');
     // Some faces have `browInnerUp` and `cheekPuff` in two halves.
-    const found = PLAIN.get(rest + side) ?? PLAIN.get(rest);
+    const found = PLAIN.get(rest + side) ?? PLAIN.get(rest) ?? PLAIN.get(sidedAtEnd(rest));
     if (found) return found;
   }
   return undefined;
 }
+
+/** `eyeblinkl` as `eyeblinkleft`. */
+const sidedAtEnd = (name: string) => name.replace(/[lr]$/, (letter) => SIDES[letter] ?? '');
 
 /** What rigs call the bones of a limb; Mixamo, Unreal and Mesh2Motion, VRM, VRoid, Rigify. */
 const SIDED: Readonly<Record<string, readonly string[]>> = {
