@@ -14,7 +14,6 @@ export class ByteCount {
   readonly #files = new Map<string, Counted>();
   readonly #onProgress: OnProgress;
   #reportedMs = Number.NEGATIVE_INFINITY;
-  #most = 0;
 
   constructor(onProgress: OnProgress) {
     this.#onProgress = onProgress;
@@ -64,8 +63,7 @@ export class ByteCount {
     const now = performance.now();
     if (!force && loaded < total && now - this.#reportedMs < EVERY_MS) return;
     this.#reportedMs = now;
-    this.#most = Math.max(this.#most, loaded);
-    this.#onProgress(this.#most, Math.max(this.#most, total));
+    this.#onProgress(loaded, total);
   }
 }
 

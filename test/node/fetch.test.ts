@@ -6,7 +6,7 @@ import { EngineError } from '../../src/errors.ts';
 import { clearCache, isCached } from '../../src/workers/cache.ts';
 import { Files, type FilesOptions } from '../../src/workers/fetch.ts';
 import { MODEL_FILES } from '../../src/workers/manifest.ts';
-import { sumProgress } from '../../src/workers/progress.ts';
+import { ByteCount, sumProgress } from '../../src/workers/progress.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse, file: Buffer | undefined) => void;
 
@@ -298,7 +298,12 @@ test('a server that stalls gives an error in time, and waiting for a connection 
   expect(message).toMatch(/nothing came for 0\.3 s after 4 bytes, at the second try too/);
   expect(performance.now() - begun).toBeLessThan(2 * (patience.stallMs + patience.retryMs) + 500);
   // Each file takes most of the patience, and twelve of them have four connections.
-  answer = (request, response, file) => void setTimeout(() => whole(request, response, file), 200);
+  let [open, most] = [0, 0];
+  answer = (request, response, file) => {
+    most = Math.max(most, ++open);
+    response.on('close', () => open--);
+    setTimeout(() => whole(request, response, file), 200);
+  };
   const many = Array.from({ length: 12 }, (_, i) => `${i}.bin`);
   for (const name of many) files.set(name, Buffer.from(name));
   list();
@@ -306,6 +311,7 @@ test('a server that stalls gives an error in time, and waiting for a connection 
   expect(await Promise.all(many.map(async (name) => Buffer.from(await queue.get(name)).toString()))).toEqual(
     many,
   );
+  expect(most).toBe(4);
 });
 
 test('a folder without a manifest is loaded unchecked, counted as the server announces, and not kept', async () => {
@@ -374,6 +380,32 @@ test('isCached says when the network is not needed any more, clearCache makes it
   await clearCache();
   expect([...storage.caches.keys()]).toEqual(['of somebody else']);
   expect(await isCached(base, cast)).toBe(false);
+});
+
+test('what is fetched again counts when it is more than before, and what fails counts no further', () => {
+  const heard: [number, number][] = [];
+  let now = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => {
+    now += 100;
+    return now;
+  });
+  const count = new ByteCount((...report) => heard.push(report));
+  count.expect([
+    ['a', 100],
+    ['b', undefined],
+  ]);
+  count.count('a', 60);
+  expect(heard).toEqual([]); // nobody knows yet how large b is
+  count.announce('b', 50);
+  count.count('a', 20);
+  count.count('b', 70);
+  count.finish('a');
+  expect(heard).toEqual([
+    [60, 150],
+    [60, 150],
+    [110, 150],
+    [110, 110],
+  ]);
 });
 
 test('progress of several places adds up once all know their totals', () => {
