@@ -73,7 +73,7 @@ const pictures = async (count: number) => {
 const seconds = (s: number) => new Promise((resolve) => setTimeout(resolve, 1000 * s));
 const eyes = () => stage.renderer.xr.getCamera().cameras;
 const eyeOf = (person: 0 | 1) => stage.duet.eyeInto(new Vector3(), person);
-const boneAt = (person: 0 | 1, name: 'leftFoot' | 'rightFoot' | 'hips' | 'head') =>
+const boneAt = (person: 0 | 1, name: 'leftFoot' | 'rightFoot' | 'rightHand' | 'rightLowerArm' | 'hips') =>
   stage.characters[person].vrm.humanoid.getRawBoneNode(name)!.getWorldPosition(new Vector3());
 const seenBy = (camera: Camera, place: Vector3) =>
   new Frustum()
@@ -255,6 +255,30 @@ describe('the stage in a headset', () => {
     );
     expect(body.x).toBeLessThan(-0.5);
   });
+
+  test.each(['1', '0'] as const)(
+    'hands and knees of the viewer are those of the person, VRM %s',
+    async (version) => {
+      await makeStage([makeTinyVrm({ version }), makeTinyVrm({})]);
+      const hand = device.controllers.right!;
+      hand.position.set(0.4, STANDING_M - 0.3, -0.3); // before the right shoulder
+      const xr = await enter({ mode: 'vr', as: 0 });
+      await seconds(1);
+      // Person 0 faces +x, and its right is +z.
+      const palm = xr.headset.position.clone().add(new Vector3(0.4, -0.3, 0.2));
+      expect(boneAt(0, 'rightHand').distanceTo(palm)).toBeLessThan(0.15); // the wrist lies behind the palm
+      expect(boneAt(0, 'rightLowerArm').y).toBeLessThan(boneAt(0, 'rightHand').y - 0.05);
+      const hips = boneAt(0, 'hips').y;
+      const feet = boneAt(0, 'leftFoot').y;
+      device.position.y -= 0.35;
+      hand.connected = false;
+      await seconds(1.2);
+      expect(hips - boneAt(0, 'hips').y).toBeGreaterThan(0.28);
+      expect(Math.abs(boneAt(0, 'leftFoot').y - feet)).toBeLessThan(0.02);
+      expect(eyeOf(0).distanceTo(xr.headset.position)).toBeLessThan(0.05);
+      expect(boneAt(0, 'rightHand').distanceTo(palm)).toBeGreaterThan(0.3);
+    },
+  );
 
   test.each<[string, (json: GltfJson) => void]>([
     ['VRM with annotations', () => undefined],

@@ -1,6 +1,7 @@
 import { type Group, type Object3D, Quaternion, Vector3 } from 'three';
 import { NECK_SHARE } from '../body/skeleton.ts';
 import { eyeInto, type Person } from './person.ts';
+import { Limbs, type Palm } from './xr-limbs.ts';
 
 /** The body goes after the head within this time; it turns later than the head, as people do. */
 const STEP_S = 0.1;
@@ -21,8 +22,9 @@ const seen = new Vector3();
 const own = new Vector3();
 
 /**
- * Somebody with a headset in the place of one of the two: the head bone takes the headset's pose, and the body follows it over
- * the floor and turns after it; arms, legs and face go on as the motion has them. Give it to `Duet.inhabit`.
+ * Somebody with a headset in the place of one of the two: the head bone takes the headset's pose, the body follows it over the
+ * floor, turns after it and bends its knees, and arms reach for where the hands are. What is not tracked, and the face, goes
+ * on as the motion has it. Give it to `Duet.inhabit`.
  */
 export class Guest {
   /** How far the body stands (m) and is turned (rad) off where the motion has it, in the frame of the two. */
@@ -30,10 +32,16 @@ export class Guest {
   z = 0;
   yaw = 0;
   readonly #head: Object3D;
+  readonly #limbs = new Limbs();
 
   /** `head` is the headset's camera, or whatever else looks along its own −z from between the guest's eyes. */
   constructor(head: Object3D) {
     this.#head = head;
+  }
+
+  /** Where the guest's hands are; whoever knows writes it before each update. */
+  get palms(): { readonly left: Palm; readonly right: Palm } {
+    return this.#limbs.palms;
   }
 
   /** Writes where the guest's eyes are, in the world. */
@@ -45,7 +53,11 @@ export class Guest {
   apply(person: Person, group: Group, deltaS: number): void {
     this.#head.getWorldQuaternion(head);
     this.#follow(person, group, deltaS);
+    this.#limbs.crouch(person.character, own.y, own.y - seen.y, deltaS);
     this.#turnHead(person);
+    ahead.set(0, 0, person.character.facesMinusZ ? -1 : 1);
+    ahead.applyQuaternion(person.chest.getWorldQuaternion(parent)).setY(0).normalize();
+    this.#limbs.reach(person.character, ahead, deltaS);
   }
 
   #follow({ character }: Person, group: Group, deltaS: number) {

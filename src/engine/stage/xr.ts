@@ -190,6 +190,7 @@ export class XrView {
     if (!this.#placed) this.#place(frame);
     this.#hideHead();
     this.#look();
+    if (this.#guest) this.#grip(frame, this.#guest);
     const leadMs = (frame.predictedDisplayTime ?? nowMs) - nowMs;
     const lead = (Math.min(LONGEST_LEAD_MS, Math.max(0, leadMs)) * SAMPLE_RATE_HZ) / 1000;
     duet.update(this.#host.clock() + lead, nowMs / 1000, this.headset);
@@ -218,6 +219,21 @@ export class XrView {
     head.show(both);
     both.layers.enable(head.ownLayer);
     for (const one of both.cameras) head.blind(one);
+  }
+
+  /** The guest's hands are where the controllers, or the tracked hands, are. */
+  #grip(frame: XRFrame, { palms }: Guest) {
+    palms.left.tracked = palms.right.tracked = false;
+    const space = this.#space;
+    if (!space || this.session.visibilityState !== 'visible') return;
+    for (const { gripSpace, handedness } of this.session.inputSources) {
+      if (!gripSpace || handedness === 'none') continue;
+      const pose = frame.getPose(gripSpace, space);
+      if (!pose) continue;
+      const { x, y, z } = pose.transform.position;
+      palms[handedness].at.set(x, y, z).applyMatrix4(this.#rig.matrixWorld);
+      palms[handedness].tracked = true;
+    }
   }
 
   #hideHead() {
