@@ -25,7 +25,7 @@ export type MicrophonePermission = 'prompt' | 'granted' | 'denied' | 'unavailabl
 
 /** What a page can listen to; every event names the person it is about. */
 export type MicrophoneEvents = {
-  /** The permission changed; `error` says in words what to do where it is not granted. */
+  /** The permission changed, or a microphone could not be opened: `error` says in words why, and what to do. */
   permission: { readonly state: MicrophonePermission; readonly error?: EngineError };
   /** A device came or went, or the browser showed their names. */
   devices: readonly Microphone[];

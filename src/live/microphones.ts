@@ -4,7 +4,7 @@ import { PERSONS } from '../engine/motion.ts';
 import { EngineError } from '../errors.ts';
 import type { Voice } from '../workers/voice.ts';
 import { deviceOf, type Microphone, microphonesOf, sameDevice } from './devices.ts';
-import { fromBrowser, microphoneError } from './microphone.error.ts';
+import { fromBrowser, microphoneError, microphoneProblem } from './microphone.error.ts';
 import {
   type MicrophoneEvents,
   type MicrophoneOptions,
@@ -115,7 +115,7 @@ export class Microphones {
   async open(person: 0 | 1, deviceId?: string, options: MicrophoneOptions = {}): Promise<Microphone> {
     const seat = this.#seat(person);
     if (!this.#system) throw this.#refuse('unavailable', unavailable());
-    if (!(await this.#mayAsk())) throw microphoneError('gesture');
+    if (!this.#mayAsk()) throw this.#refuse(this.#permission, microphoneError('gesture'));
     const named = deviceId ?? (await this.#free(person));
     const fallback = options.fallback ?? deviceId === undefined;
     const device = await this.#take(person, named, options, 'asked');
@@ -197,7 +197,7 @@ export class Microphones {
   }
 
   /** A browser asks at any time; we do only after the user did something. */
-  async #mayAsk() {
+  #mayAsk() {
     const { userActivation } = this.#system ?? {};
     return this.#permission === 'granted' || !userActivation || userActivation.hasBeenActive;
   }
@@ -209,7 +209,7 @@ export class Microphones {
     const free = (await this.devices()).filter(({ deviceId }) => deviceId && deviceId !== other.deviceId);
     const found = free.find(({ isDefault }) => isDefault) ?? free[0];
     if (found) return found.deviceId;
-    throw microphoneError('no-device');
+    throw this.#refuse(this.#permission, microphoneError('no-device'));
   }
 
   /** Opens a device for a person in the place of what was open. */
@@ -232,8 +232,8 @@ export class Microphones {
       });
     } catch (cause) {
       const error = fromBrowser(cause);
-      const refused = cause instanceof Error && /NotAllowed|PermissionDenied/.test(cause.name);
-      if (refused) this.#setPermission('denied', error);
+      const refused = microphoneProblem(error) === 'denied';
+      if (refused || why === 'asked') this.#setPermission(refused ? 'denied' : this.#permission, error);
       throw error;
     } finally {
       seat.opening--;

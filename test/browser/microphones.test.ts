@@ -110,9 +110,13 @@ describe('the browser’s own devices', () => {
     await microphones.open(1);
     await vi.waitFor(() => expect(told.length).toBeGreaterThan(0), 15_000);
     const [[bleed]] = told;
-    expect(bleed.kind).toBe('same');
+    expect(bleed.kind).not.toBe('none');
     expect(told[0][1]).toBeLessThan(2);
-    console.log('fake microphones:', bleed.kind, bleed.paths, 'after', told[0][1].toFixed(2), 's of speech');
+    // which of the two is whose shows a little later: nobody can say, and nobody is ducked
+    await vi.waitFor(() => expect(told.map(([{ kind }]) => kind)).toContain('same'), 15_000);
+    expect(
+      told.filter(([{ kind }]) => kind === 'same').every(([{ ducked }]) => !ducked[0] && !ducked[1]),
+    ).toBe(true);
     captured.dispose();
   }, 30_000);
 
@@ -223,7 +227,8 @@ describe('a room where things go wrong', () => {
     const { microphones, of } = make(room.system());
     expect(await problemOf(microphones.open(0))).toBe(problem);
     expect(microphones.permission).toBe(state);
-    expect(of('permission').map((event) => event.state)).toEqual(state === 'denied' ? ['denied'] : []);
+    expect(of('permission')).toMatchObject([{ state, error: { name: 'EngineError' } }]);
+    expect(microphoneProblem(of('permission')[0].error)).toBe(problem);
     room.fails = undefined;
     await microphones.open(0); // the next try may do better
     expect(microphones.permission).toBe('granted');

@@ -45,9 +45,9 @@ const LEAST_WINDOWS = 7;
 const GONE_WINDOWS = 94;
 /** A single window as coherent as this holds little but the other's voice, so that levels may be compared. */
 const ALONE_SCORE = 0.3;
-/** Below these two differences, both microphones give the same sound. */
-const SAME_LAG_MS = 1.5;
+/** Below this difference in level both microphones give the same sound; what is weaker by so much in one of them leaks. */
 const SAME_GAIN_DB = 3;
+const LEAK_DB = 5;
 /** Both paths at one lag are one path, found from both sides: the weaker side is where it leaks to, if it is so much weaker. */
 const ONE_LAG_MS = 0.5;
 const WEAKER_DB = 6;
@@ -55,8 +55,12 @@ const WEAKER_DB = 6;
 class Path {
   heard = false;
   lag = 0; // in decimated samples, of voice 1 behind voice 0, for both paths
+  /** The average of the differences, which words of the other person's own move less than they move energies. */
   gainDb = Number.NaN;
   score = 0;
+  /** Energy in both microphones while the voice is alone, the average of late; 0 until there was such a moment. */
+  own = 0;
+  other = 0;
   readonly re: Float64Array;
   readonly im: Float64Array;
   #windows = 0;
@@ -67,8 +71,8 @@ class Path {
     this.im = new Float64Array(lags);
   }
 
-  /** Takes the correlation of one window, and by how much the other microphone is louder than the source's own. */
-  take(re: Float64Array, im: Float64Array, differenceDb: number) {
+  /** Takes the correlation of one window, and its energy in the source's own microphone and in the other. */
+  take(re: Float64Array, im: Float64Array, own: number, other: number) {
     const lags = this.re.length;
     const weight = Math.max(AVERAGE, 1 / (this.#windows + 1));
     const middle = (lags - 1) / 2;
@@ -87,15 +91,20 @@ class Path {
     if (!this.heard || best > ON_SCORE ** 2) this.lag = lag;
     const at = this.lag + middle;
     this.score = Math.hypot(this.re[at], this.im[at]);
-    if (Math.hypot(re[at], im[at]) > ALONE_SCORE)
-      this.gainDb = Number.isNaN(this.gainDb)
-        ? differenceDb
-        : this.gainDb + AVERAGE * (differenceDb - this.gainDb);
+    if (Math.hypot(re[at], im[at]) > ALONE_SCORE) {
+      const differenceDb = 10 * Math.log10((other + 1e-12) / (own + 1e-12));
+      const share = this.own === 0 ? 1 : AVERAGE;
+      this.gainDb = this.own === 0 ? differenceDb : this.gainDb + share * (differenceDb - this.gainDb);
+      this.own += share * (own - this.own);
+      this.other += share * (other - this.other);
+    }
     this.#silent = this.score < OFF_SCORE ? this.#silent + 1 : 0;
     if (this.#windows >= LEAST_WINDOWS && this.score > ON_SCORE) this.heard = true;
     else if (this.#silent > GONE_WINDOWS) {
       this.heard = false;
       this.gainDb = Number.NaN;
+      this.own = 0;
+      this.other = 0;
     }
   }
 }
@@ -174,14 +183,20 @@ export class BleedDetector {
 
   #verdict(into1: Path, into0: Path): Pick<BleedReport, 'kind' | 'source'> {
     if (!into1.heard && !into0.heard) return { kind: 'none', source: undefined };
-    if (into1.heard !== into0.heard) return { kind: 'one-way', source: into1.heard ? 0 : 1 };
     const ms = 1000 / this.#rateHz;
-    if (Math.abs(into1.lag - into0.lag) * ms > ONE_LAG_MS) return { kind: 'both-ways', source: undefined };
-    const lagMs = into1.lag * ms;
-    const unequal = Math.max(Math.abs(into1.gainDb), Math.abs(into0.gainDb)) > SAME_GAIN_DB;
-    if (Math.abs(lagMs) < SAME_LAG_MS && !unequal) return { kind: 'same', source: undefined };
+    const alone = into1.heard !== into0.heard;
+    const oneLag = alone || Math.abs(into1.lag - into0.lag) * ms < ONE_LAG_MS;
+    // Each path is measured while its source is the louder one; at one lag, both together are fair to both.
+    const energy0 = (into1.heard ? into1.own : 0) + (into0.heard ? into0.other : 0);
+    const energy1 = (into1.heard ? into1.other : 0) + (into0.heard ? into0.own : 0);
+    const differenceDb = 10 * Math.log10((energy1 + 1e-12) / (energy0 + 1e-12));
+    const weaker = into1.gainDb < -LEAK_DB || into0.gainDb < -LEAK_DB;
+    if (oneLag && !weaker && Math.abs(differenceDb) < SAME_GAIN_DB)
+      return { kind: 'same', source: undefined };
+    if (alone) return { kind: 'one-way', source: into1.heard ? 0 : 1 };
+    if (!oneLag) return { kind: 'both-ways', source: undefined };
     const weakerDb = into0.gainDb - into1.gainDb;
-    const from0 = Math.abs(weakerDb) > WEAKER_DB ? weakerDb > 0 : lagMs > 0;
+    const from0 = Math.abs(weakerDb) > WEAKER_DB ? weakerDb > 0 : into1.lag > 0;
     return { kind: 'one-way', source: from0 ? 0 : 1 };
   }
 
@@ -203,8 +218,8 @@ export class BleedDetector {
     if (!source0 && !source1) return;
     if (power0 > 0 && power1 > 0) this.#correlate();
     else this.#noCorrelation(); // a muted microphone hears nobody
-    if (source0) this.#paths[0].take(this.#corrRe, this.#corrIm, db1 - db0);
-    if (source1) this.#paths[1].take(this.#corrRe, this.#corrIm, db0 - db1);
+    if (source0) this.#paths[0].take(this.#corrRe, this.#corrIm, power0, power1);
+    if (source1) this.#paths[1].take(this.#corrRe, this.#corrIm, power1, power0);
   }
 
   /** The level of a window in dB; also follows the voice's quietest moments, which rise by 3 dB a second. */
