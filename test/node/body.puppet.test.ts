@@ -223,6 +223,35 @@ describe('puppet', () => {
     expect(calm.hips).toBeCloseTo(full.hips);
   });
 
+  test.each<[string, Build]>([
+    ['all bones', {}],
+    ['no neck', { lacks: ['neck'] }],
+    ['no chest', { lacks: ['chest', 'upperChest'] }],
+    ['VRM 0.x', { minusZ: true }],
+  ])('head and trunk turn as far as they should, with %s', (_, build) => {
+    const { character, bones } = makeCharacter(build);
+    const pose = new Pose(character, 1);
+    const still = { ...new Life(1).pose, breath: 0 };
+    const turnOf = (bone: string, life: typeof still) => {
+      pose.apply(life);
+      const turn = new Quaternion();
+      for (let at: Object3D | null = bones.get(bone)!; at && at.name !== 'scene'; at = at.parent)
+        turn.premultiply(at.quaternion);
+      return turn;
+    };
+    const angle = (bone: string, change: Partial<typeof still>) =>
+      turnOf(bone, still).angleTo(turnOf(bone, { ...still, ...change }));
+    expect(angle('head', { headYawRad: 0.4 })).toBeCloseTo(0.4, 1);
+    expect(angle('head', { headPitchRad: 0.3 })).toBeCloseTo(0.3, 2);
+    const chest = bones.has('upperChest') ? 'upperChest' : 'spine';
+    expect(angle(chest, { chestYawRad: 0.2 })).toBeCloseTo(0.2, 2);
+    if (bones.has('neck')) {
+      const share = angle('neck', { headYawRad: 0.4 }) / 0.4;
+      expect(share).toBeGreaterThan(0.3);
+      expect(share).toBeLessThan(0.5);
+    }
+  });
+
   test('shows nothing of hands and trunk when still, and the more the higher the intensity', () => {
     const busy: Mover = (f, _, k) => {
       addUpper(f, 'leftUpperArm', 0, -0.5 * Math.sin(k / 7), 0.6 + 0.3 * Math.sin(k / 5));
