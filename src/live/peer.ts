@@ -159,7 +159,11 @@ export class Peer {
 
   /** Asks for a new way again and again until there is one. */
   #findWay() {
-    if (this.#closed || this.connection.connectionState === 'connected') return;
+    if (this.#closed) return;
+    if (this.connection.connectionState === 'connected') {
+      this.#become('connected');
+      return;
+    }
     this.connection.restartIce();
     this.#restart = setTimeout(() => this.#findWay(), RESTART_EVERY_MS);
   }
