@@ -14,6 +14,9 @@ export type Bleed = BleedReport & {
   readonly ducked: readonly [boolean, boolean];
 };
 
+/** When a person's voice is heard after it was captured. */
+export type PlayDelay = { readonly person: 0 | 1; readonly delayS: number };
+
 /** How sound leaves the audio thread. */
 export type CaptureOptions = {
   /** A ring in shared memory; the default is whether the page is isolated. Else blocks are transferred. */
@@ -39,6 +42,11 @@ export type Capture = {
   input(person: number): AudioNode;
   /** Turns the gate on or off from the next block on. */
   setGate(mode: GateMode): void;
+  /**
+   * Says that a person's voice is played, `delayS` after it was captured (delay for the lips and output latency), so that
+   * bleed from the loudspeakers into the other microphone is looked for there. 0 for a voice that is not played.
+   */
+  setPlayDelay(person: 0 | 1, delayS: number): void;
   /** Stops the capture and takes the node out of the graph. */
   dispose(): void;
 };
@@ -92,6 +100,9 @@ export async function capture(context: BaseAudioContext, options: CaptureOptions
     },
     setGate(mode) {
       node.port.postMessage(mode);
+    },
+    setPlayDelay(person, delayS) {
+      node.port.postMessage({ person, delayS } satisfies PlayDelay);
     },
     dispose() {
       node.port.postMessage('stop');

@@ -1,7 +1,7 @@
 import { BleedDetector, type BleedReport } from '../engine/audio/bleed.ts';
 import { BLOCK_HEADER, blockFrames, stampBlock } from '../engine/audio/block.ts';
 import { BleedGate } from '../engine/audio/gate.ts';
-import type { Bleed, GateMode } from './capture.ts';
+import type { Bleed, GateMode, PlayDelay } from './capture.ts';
 import { openWriter, type StreamEnd, type StreamWriter } from './stream.ts';
 
 declare const currentFrame: number;
@@ -28,6 +28,11 @@ class Watch {
     this.#detector = new BleedDetector(sampleRate, hop);
     this.#gate = new BleedGate(sampleRate, hop);
     this.#report = this.#detector.report;
+  }
+
+  /** See {@link BleedDetector.setDelay}. */
+  setDelay({ person, delayS }: PlayDelay) {
+    this.#detector.setDelay(person, delayS);
   }
 
   /** What to tell the page after this block, if anything. */
@@ -60,7 +65,7 @@ registerProcessor(
 
     constructor() {
       super();
-      this.port.onmessage = ({ data }: MessageEvent<StreamEnd | 'stop' | GateMode>) => {
+      this.port.onmessage = ({ data }: MessageEvent<StreamEnd | 'stop' | GateMode | PlayDelay>) => {
         if (data === 'auto' || data === 'off') {
           this.#gate = data;
           if (this.#watch) this.#watch.gating = data === 'auto';
@@ -69,6 +74,10 @@ registerProcessor(
         if (data === 'stop') {
           this.#running = false;
           this.#writer?.close();
+          return;
+        }
+        if ('delayS' in data) {
+          this.#watch?.setDelay(data);
           return;
         }
         this.#writer = openWriter(data);

@@ -56,8 +56,9 @@ const hiss = (seed: number, length: number, db: number) =>
 const rotated = (x: Float32Array, seconds: number) => x.map((_, i) => x[(i + seconds * RATE) % x.length]);
 
 /** What is found in two voices, when it first is, and the highest score after the first second. */
-function listen(a: Float32Array, b: Float32Array, rateHz = RATE, hop = HOP) {
+function listen(a: Float32Array, b: Float32Array, rateHz = RATE, hop = HOP, playDelayS = 0) {
   const detector = new BleedDetector(rateHz, hop);
+  detector.setDelay(0, playDelayS);
   const block = new Float32Array(2 * hop);
   const kinds = new Set<BleedReport['kind']>();
   let foundS = Number.NaN;
@@ -134,6 +135,15 @@ test('with echoes, at other rates, against a slower device, and both ways', asyn
   }
 });
 
+test('a voice that is played later is found in the other microphone where it is expected, and only there', () => {
+  const heard = sum(B, leaked(A, -20, 270), hiss(6, A.length, -60));
+  expect(listen(A, heard).report.kind).toBe('none'); // beyond the lags that a room explains
+  const { report } = listen(A, heard, RATE, HOP, 0.2);
+  expect(report).toMatchObject({ kind: 'one-way', source: 0 });
+  expect(report.paths[0].lagMs).toBeCloseTo(270, 0);
+  expect(listen(A, B, RATE, HOP, 0.2).kinds).toEqual(['none']);
+});
+
 test('bleed that ends is forgotten, after seconds of speech without it; broken samples harm nothing', () => {
   const half = 8 * RATE;
   const leak = leaked(A, -20, 10).map((x, i) => (i < half ? x : 0));
@@ -158,9 +168,10 @@ function add(sums: number[], energy: number, gain: number) {
 }
 
 /** What the gate makes of person 1's own voice and of person 0's in it, once bleed is known. */
-function gated(own: Float32Array, leak: Float32Array, source = A) {
+function gated(own: Float32Array, leak: Float32Array, source = A, playDelayS = 0) {
   const heard = sum(own, leak, hiss(5, own.length, -60));
   const detector = new BleedDetector(RATE, HOP);
+  detector.setDelay(0, playDelayS);
   const gate = new BleedGate(RATE, HOP);
   const block = new Float32Array(2 * HOP);
   const energy = { own: [0, 0], both: [0, 0], leak: [0, 0], source: [0, 0] };
@@ -204,6 +215,12 @@ test('the gate takes the leak away and leaves the person’s own words, double t
   const near = gated(rotated(B, 11), leaked(A, -10, 10, -6));
   expect(near.reducedDb).toBeGreaterThan(6);
   expect(near.doubleTalkKept).toBeGreaterThan(95);
+});
+
+test('the gate ducks a loudspeaker in the other person’s microphone', () => {
+  const { reducedDb, ownKept } = gated(B, leaked(A, -20, 270, -3), A, 0.2);
+  expect(reducedDb).toBeGreaterThan(15);
+  expect(ownKept).toBeGreaterThan(99);
 });
 
 test('the gate changes no bit without bleed, and ducks nobody when both microphones give one sound', () => {

@@ -31,6 +31,8 @@ const HOP = 512;
 const BAND_HZ = [300, 3400] as const;
 /** How far apart the two may be: the way through a room and the difference of two devices' latencies. */
 const MOST_LAG_S = 0.1;
+/** Longest time between the capture of a voice that is played and the moment it is heard. */
+export const MOST_DELAY_S = 1;
 /** A voice speaks when it is louder than this and by SPEAKING_OVER_DB louder than its quietest second or so. */
 const SPEAKING_DB = -55;
 const SPEAKING_OVER_DB = 9;
@@ -132,6 +134,9 @@ export class BleedDetector {
   readonly #floorDb: [number, number] = [0, 0];
   readonly #largest: number;
   readonly #rateHz: number;
+  readonly #late: readonly [Float32Array, Float32Array]; // rings of what is still on its way to the loudspeaker
+  readonly #delay: [number, number] = [0, 0]; // samples
+  #lateAt = 0;
   #filled = 0; // samples of the hop
 
   /** `largest` is the most samples that one `push` takes. */
@@ -145,6 +150,17 @@ export class BleedDetector {
     this.#corrRe = new Float64Array(lags);
     this.#corrIm = new Float64Array(lags);
     this.#paths = [new Path(lags), new Path(lags)];
+    const ring = Math.ceil(MOST_DELAY_S * this.#rateHz) + 1;
+    this.#late = [new Float32Array(ring), new Float32Array(ring)];
+  }
+
+  /**
+   * Says that a person's voice is played only `delayS` (at most 1 s) after it was captured, as an agent's is: where the
+   * other microphone hears the loudspeaker, it hears it as much later. Lags are then looked for around that delay.
+   */
+  setDelay(person: 0 | 1, delayS: number) {
+    const samples = Math.round(delayS * this.#rateHz);
+    this.#delay[person] = Math.max(0, Math.min(this.#late[person].length - 1, samples || 0));
   }
 
   /** What was found so far. */
@@ -164,8 +180,12 @@ export class BleedDetector {
       this.#decimators[1].push(voices, at1 + done, at1 + done + part, this.#ready[1]);
       for (let i = 0; i < ready; i++) {
         const to = WINDOW - HOP + this.#filled++;
-        this.#sound[0][to] = this.#ready[0][i];
-        this.#sound[1][to] = this.#ready[1][i];
+        for (let p = 0; p < 2; p++) {
+          const ring = this.#late[p];
+          ring[this.#lateAt] = this.#ready[p][i];
+          this.#sound[p][to] = ring[(this.#lateAt - this.#delay[p] + ring.length) % ring.length];
+        }
+        this.#lateAt = (this.#lateAt + 1) % this.#late[0].length;
         if (this.#filled < HOP) continue;
         this.#analyse();
         for (const sound of this.#sound) sound.copyWithin(0, HOP);
@@ -178,7 +198,8 @@ export class BleedDetector {
   }
 
   #describe({ heard, lag, gainDb, score }: Path, sign: 1 | -1): BleedPath {
-    return { heard, lagMs: (sign * 1000 * lag) / this.#rateHz, gainDb, score };
+    const between = lag + this.#delay[0] - this.#delay[1];
+    return { heard, lagMs: (sign * 1000 * between) / this.#rateHz, gainDb, score };
   }
 
   #verdict(into1: Path, into0: Path): Pick<BleedReport, 'kind' | 'source'> {

@@ -1,4 +1,4 @@
-import type { BleedReport } from './bleed.ts';
+import { type BleedReport, MOST_DELAY_S } from './bleed.ts';
 
 /** What the gate did to one voice. */
 export type GateState = {
@@ -94,7 +94,7 @@ export class BleedGate {
     this.#hop = hopFrames;
     this.#blockS = hopFrames / rateHz;
     this.#pole = 1 - Math.exp((-2 * Math.PI * HIGH_PASS_HZ) / rateHz);
-    const blocks = Math.ceil((0.1 + LATE_S) / this.#blockS) + 2;
+    const blocks = Math.ceil((MOST_DELAY_S + 0.1 + EARLY_S) / this.#blockS) + 2;
     this.#past = [new Float64Array(blocks), new Float64Array(blocks)];
   }
 
