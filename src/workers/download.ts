@@ -28,7 +28,7 @@ export type DownloadOptions = {
   readonly cache?: RequestCache;
   /** Whether a second try may go on where the first broke off; only for files whose content is checked afterwards. */
   readonly resume?: boolean;
-  /** Hears the size that the server announces. */
+  /** Hears the size that the server announces, where it does. */
   readonly onSize?: (size: number) => void;
   /** Hears how much is here; falls back when the second try begins anew. */
   readonly onBytes?: (loaded: number) => void;

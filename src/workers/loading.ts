@@ -42,7 +42,7 @@ export class Loading {
     const address = this.#addressOf(source);
     if (!address) return source;
     const bytes = await this.#files.get(address);
-    return new File([bytes], new URL(address).pathname.split('/').at(-1)!);
+    return new File([bytes], new URL(address).pathname.split('/').at(-1) || 'the character');
   }
 
   /** Everything is here: says so, and notes it in the cache. */

@@ -7,8 +7,9 @@ type Counted = { size: number | undefined; loaded: number };
 const EVERY_MS = 33;
 
 /**
- * Counts the bytes of files by name: each byte once, however often it is fetched. Nothing is reported before the size of
- * every file is known; from then on what has been loaded never falls, and ends at exactly the total.
+ * Counts the bytes of files by name: each byte once, however often it is fetched. What has been loaded never falls, and ends
+ * at exactly the total, which is known from the beginning when all sizes are. A file of unknown size adds to the total what
+ * the server announces when it begins to come, or what has come of it.
  */
 export class ByteCount {
   readonly #files = new Map<string, Counted>();
@@ -19,16 +20,15 @@ export class ByteCount {
     this.#onProgress = onProgress;
   }
 
-  /** These files are coming; undefined is a size that only the server can tell. */
+  /** These files are coming, of these sizes where they are known. */
   expect(files: Iterable<readonly [name: string, size: number | undefined]>) {
     for (const [name, size] of files) if (!this.#files.has(name)) this.#files.set(name, { size, loaded: 0 });
     this.#report(true);
   }
 
-  /** The server has said how large a file is that was not listed. */
+  /** The server says how large a file is that was not listed. */
   announce(name: string, size: number) {
-    const file = this.#file(name);
-    file.size ??= size;
+    this.#file(name).size ??= size;
     this.#report();
   }
 
@@ -56,9 +56,8 @@ export class ByteCount {
   #report(force = false) {
     let [loaded, total] = [0, 0];
     for (const file of this.#files.values()) {
-      if (file.size === undefined) return;
       loaded += file.loaded;
-      total += file.size;
+      total += file.size ?? file.loaded;
     }
     const now = performance.now();
     if (!force && loaded < total && now - this.#reportedMs < EVERY_MS) return;
