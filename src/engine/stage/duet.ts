@@ -4,7 +4,7 @@ import { PERSONS } from '../motion.ts';
 import { BODY_PRESENCE, FRAME_NUMBERS, type Timeline } from '../timeline.ts';
 import type { Character } from './character.ts';
 import type { LookTarget } from './look.ts';
-import { eyeInto, makePerson, type Person, sense, standAt } from './person.ts';
+import { aimEyes, eyeInto, makePerson, type Person, sense, standAt } from './person.ts';
 import { FULL, type Intensity } from './puppet.ts';
 import { calmExpression } from './retarget.ts';
 import { Seats, type Stand } from './seats.ts';
@@ -239,6 +239,7 @@ export class Duet {
     const due = this.#springsS * this.springsHz > 0.9 || deltaS === 0;
     for (const person of this.#persons) {
       const { index, life, character, offset } = person;
+      aimEyes(person);
       this.#guests[index]?.apply(person, this.group, deltaS);
       const { eyeYawRad, eyePitchRad, eyeVergenceRad } = life.pose;
       character.face.look(this.#pose, offset, eyeYawRad, eyePitchRad, eyeVergenceRad);

@@ -19,7 +19,8 @@ const LOOK_S = { listening: 3, speaking: 2, idle: 2.6 } as const;
 const AWAY_S = { listening: 0.9, speaking: 2.5, idle: 1.3 } as const;
 /** Kendon 1967: a speaker looks away at about 70 % of turn starts. */
 const AWAY_AT_TURN = 0.7;
-const EYE_LIMIT_RAD = 30 * DEGREE;
+/** Eyes turn no further against the head, sideways. */
+export const EYE_LIMIT_RAD = 30 * DEGREE;
 const EYE_DISTANCE_M = 0.063;
 /** Part of an aversion the head takes over; eyes alone do the small ones. */
 const HEAD_SHARE = 0.4;

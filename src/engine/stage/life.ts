@@ -116,7 +116,7 @@ export class Life {
   #lift = 0;
   readonly #rightHanded: boolean;
   /** Where a head that keeps still points, with its eyes. */
-  readonly #still = { headYawRad: 0, headPitchRad: 0, yawRad: 0, pitchRad: 0 };
+  readonly #still = { headYawRad: 0, headPitchRad: 0, yawRad: 0, pitchRad: 0, vergenceRad: 0 };
 
   /** `seed` makes the person: two people get two seeds. */
   constructor(seed: number) {
@@ -264,6 +264,7 @@ export class Life {
     if (head > 0 || leftIt > LEFT_RAD) {
       still.yawRad = partner.yawRad;
       still.pitchRad = partner.pitchRad;
+      still.vergenceRad = pose.eyeVergenceRad;
       still.headYawRad = FACING.yaw * partner.yawRad;
       still.headPitchRad = FACING.pitch * partner.pitchRad;
     }
@@ -273,6 +274,7 @@ export class Life {
       pose.headYawRad = still.headYawRad + head * (pose.headYawRad - still.headYawRad);
       pose.headPitchRad = still.headPitchRad + head * (pose.headPitchRad - still.headPitchRad);
       pose.headRollRad *= head;
+      pose.eyeVergenceRad = still.vergenceRad + head * (pose.eyeVergenceRad - still.vergenceRad);
       pose.eyeYawRad = still.yawRad + head * (gazeYaw - still.yawRad) - pose.headYawRad;
       pose.eyePitchRad = still.pitchRad + head * (gazePitch - still.pitchRad) - pose.headPitchRad;
     }

@@ -4,7 +4,7 @@ import { BODY_AT } from '../body/skeleton.ts';
 import { BODY_NUMBERS, FACE_CHANNELS, PERSONS } from '../motion.ts';
 import { BODY_OFFSET } from '../timeline.ts';
 import type { Character } from './character.ts';
-import { type Direction, FACING } from './gaze.ts';
+import { type Direction, EYE_LIMIT_RAD, FACING } from './gaze.ts';
 import { SoftIntensity } from './intensity.ts';
 import { type HeadTurn, Life, type Surroundings } from './life.ts';
 import { Focus } from './look.ts';
@@ -24,6 +24,7 @@ export type Person = {
   readonly bodyOffset: number;
   readonly chest: Object3D;
   readonly hips: Object3D;
+  readonly headBone: Object3D | null;
   readonly feet: readonly [Object3D | null, Object3D | null];
   /** The hips' place in the file. */
   readonly hipsRest: Vector3;
@@ -64,6 +65,7 @@ export function makePerson(
     offset: index * FACE_CHANNELS,
     chest,
     hips,
+    headBone: character.bone('head'),
     feet: [character.bone('leftFoot'), character.bone('rightFoot')],
     hipsRest: hips.position.clone(),
     eye: new Vector3(),
@@ -121,6 +123,27 @@ export function sense(self: Person, viewer: Readonly<Vector3>, pose: Float32Arra
   head.yawRad = FACING.yaw * facing.yawRad + pose[turn + 1]!;
   head.rollRad = -pose[turn + 2]!;
 }
+
+/**
+ * Turns the eyes so that they point where the gaze is, now that chest and head stand as they do: angles of neck and head do
+ * not simply add up.
+ */
+export function aimEyes({ character, chest, headBone, life }: Person): void {
+  if (!headBone) return;
+  const { pose } = life;
+  const flip = character.facesMinusZ ? -1 : 1;
+  const yaw = pose.headYawRad + pose.eyeYawRad;
+  const pitch = pose.headPitchRad + pose.eyePitchRad;
+  const level = Math.cos(pitch);
+  vector.set(Math.sin(yaw) * level * flip, Math.sin(pitch), Math.cos(yaw) * level * flip);
+  vector.applyQuaternion(chest.getWorldQuaternion(quaternion));
+  vector.applyQuaternion(headBone.getWorldQuaternion(quaternion).invert());
+  pose.eyeYawRad = eyeLimit(Math.atan2(vector.x * flip, vector.z * flip), 1);
+  pose.eyePitchRad = eyeLimit(Math.atan2(vector.y, Math.hypot(vector.x, vector.z)), 0.7);
+}
+
+const eyeLimit = (rad: number, share: number) =>
+  Math.min(share * EYE_LIMIT_RAD, Math.max(-share * EYE_LIMIT_RAD, rad));
 
 /** Nobody turns further than this (rad, of head and eyes together), and who is quite behind is not looked for. */
 const FURTHEST_RAD = 1.45;

@@ -59,8 +59,8 @@ export class Seats {
   readonly #texture = blob();
   readonly #shape = new PlaneGeometry(1, 1);
   readonly #paints: MeshBasicMaterial[] = [];
-  readonly #bodies = [0, 1].map(() => this.#shadow(0.4));
-  readonly #feet = [0, 1, 2, 3].map(() => this.#shadow(0.62));
+  readonly #bodies = [0, 1].map(() => this.#shadow(0.55));
+  readonly #feet = [0, 1, 2, 3].map(() => this.#shadow(0.85));
   readonly #parts = chairParts();
   readonly #places: readonly Place[];
 
