@@ -218,6 +218,14 @@ export class Keep {
     return moved;
   }
 
+  /** Writes what brings a point (world) with `thickM` around it out of the trunk into `out`, and returns its length. */
+  pushInto(out: Float64Array, at: Float64Array, thickM: number): number {
+    point.set(at);
+    const length = this.#pushOf(-1, thickM * this.#scale);
+    if (length > 0) out.set(push);
+    return length;
+  }
+
   /** Turns a hand about its wrist towards {@link push}, and returns by how much (rad). */
   #tilt(hand: number, share: number): number {
     let angle = 0;

@@ -10,6 +10,7 @@ import { ANKLE_M, BODY_AT, EXP_AT, Figure, JOINT, JOINTS, OFFSETS_M, PARENTS } f
 import { BODY_NUMBERS } from '../motion.ts';
 import { fleshOf } from './bulk.ts';
 import type { Character } from './character.ts';
+import { swingInto } from './elbow.ts';
 import { Keep } from './keep.ts';
 import { Soles } from './soles.ts';
 
@@ -230,6 +231,10 @@ export class Puppet {
       for (let i = 0; i < 3; i++) wrist[i] = this.#figure.positions[3 * hand + i];
       if (!this.#keep.apply(arm, wrist, this.#curls[arm])) break;
       reachInto(this.#own, 0, this.#figure, arm, wrist);
+    }
+    for (let again = 0; again < AGAIN; again++) {
+      this.#figure.pose(this.#own, 0);
+      swingInto(this.#own, 0, this.#figure, arm, this.#keep);
     }
   }
 
