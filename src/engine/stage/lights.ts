@@ -28,7 +28,7 @@ export type LightRig = {
   readonly objects: Group;
   /** Points the lights at a place on the floor, around which shadows reach `radiusM`. */
   aim(middle: Readonly<Vector3>, radiusM: number): void;
-  /** Lights a scene: adds the lights and, in full quality, an environment to be mirrored. */
+  /** Lights a scene: adds the lights and, where there is one, the environment. */
   addTo(scene: Scene): void;
   /** Takes the lights out again and frees what they hold. */
   dispose(): void;
@@ -56,12 +56,12 @@ export function castShadows(object: Object3D): void {
 
 /**
  * A large warm key from the front, a cool fill from the other side, a sky, and a rim light behind each shoulder: warm behind
- * the left, cool behind the right. `full` adds what a real GPU can do: a soft shadow of the key and an environment.
+ * the left, cool behind the right. `full` adds a soft shadow of the key, `mirrored` an environment; both want a real GPU.
  */
-export function makeLights(full: boolean): LightRig {
+export function makeLights(full: boolean, mirrored = full): LightRig {
   const objects = new Group();
-  // What the environment gives in full quality, the sky gives alone without it.
-  const sky = new HemisphereLight(0xe4e2f2, 0x8a6a5e, full ? 0.85 : 1.9);
+  // What the environment gives, the sky gives alone without it.
+  const sky = new HemisphereLight(0xe4e2f2, 0x8a6a5e, mirrored ? 0.85 : 1.9);
   const key = new DirectionalLight(0xffecd6, 2.9);
   const fill = new DirectionalLight(0xb9c8f0, 0.75);
   const warm = new DirectionalLight(0xffb98a, 2.1);
@@ -87,7 +87,7 @@ export function makeLights(full: boolean): LightRig {
     key.shadow.camera.near = 0.5;
     key.shadow.camera.far = SHADOW_DEPTH_M;
   }
-  const environment = full ? makeEnvironment() : undefined;
+  const environment = mirrored ? makeEnvironment() : undefined;
   let lit: Scene | undefined;
   const aim = (middle: Readonly<Vector3>, radiusM: number) => {
     for (const [light, x, y, z] of places) {

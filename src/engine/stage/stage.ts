@@ -94,7 +94,8 @@ export class Stage {
     if (this.#backdrop.colour) this.#scene.background = this.#backdrop.colour;
     else renderer.setClearColor(0, 0);
     this.#scene.add(this.#backdrop.objects);
-    this.#lights = makeLights(this.#full);
+    // Preparing an environment for all roughnesses takes a processor seconds.
+    this.#lights = makeLights(this.#full, this.#full && !software);
     this.#lights.addTo(this.#scene);
     this.duet = new Duet(options);
     this.#scene.add(this.duet.group);
