@@ -1,5 +1,5 @@
 import type { VRMHumanBoneName } from '@pixiv/three-vrm';
-import { type Mesh, type Object3D, Quaternion, type SkinnedMesh, Vector3 } from 'three';
+import { type Object3D, Quaternion, type SkinnedMesh, Vector3 } from 'three';
 import { LEGS } from '../src/engine/body/leg.ts';
 import { BODY_AT, EXP_AT, Figure, JOINTS } from '../src/engine/body/skeleton.ts';
 import { BODY_NUMBERS, HAND_NUMBERS } from '../src/engine/motion.ts';
@@ -7,7 +7,6 @@ import type { Character } from '../src/engine/stage/character.ts';
 import { FULL, type Intensity, Puppet } from '../src/engine/stage/puppet.ts';
 
 const ROW = 2 * BODY_NUMBERS;
-const UP = new Vector3(0, 1, 0);
 
 type Vertex = { readonly mesh: SkinnedMesh; readonly index: number };
 
@@ -216,19 +215,23 @@ export type FeetSeen = {
   /** Heights of the lowest point of both soles: the lowest ever; the lowest and highest while both stand. */
   lowest: number;
   standing: [number, number];
-  /** Speed of feet that are planted in the motion: median and largest. */
+  /** Speed of feet on the floor against those of the motion: median and 99th percentile; how often one was looked at. */
   slide: number;
   slideMost: number;
-  /** The least bend of a knee (rad), positive backwards, and the longest stride of the hips per frame. */
+  planted: number;
+  /** The least bend of a knee (rad), positive where shins go backwards. */
   knee: number;
 };
+
+/** The ball of a foot that is lower is on the floor. */
+const LOW_M = 0.01;
 
 /** Lives through a motion and watches the soles. */
 export function watchFeet(subject: Subject, bodies: Float32Array, from = 0, step = 1): FeetSeen {
   const reference = new Figure();
   const before = [new Vector3(), new Vector3()];
   const beforeReference = [new Vector3(), new Vector3()];
-  const seen: FeetSeen = { lowest: 1, standing: [1, -1], slide: 0, slideMost: 0, knee: Math.PI };
+  const seen: FeetSeen = { lowest: 1, standing: [1, -1], slide: 0, slideMost: 0, planted: 0, knee: Math.PI };
   const slides: number[] = [];
   for (let k = from; k < bodies.length / ROW; k += step) {
     const at = k * ROW;
@@ -238,13 +241,16 @@ export function watchFeet(subject: Subject, bodies: Float32Array, from = 0, step
     for (const [foot, side] of (['left', 'right'] as const).entries()) {
       const toes = 3 * LEGS[foot]!.toes;
       const ball = new Vector3().fromArray(reference.positions, toes);
-      planted[foot] = k > from && ball.y < 0.004 && ball.distanceTo(beforeReference[foot]!) < 3e-4 * step;
-      beforeReference[foot]!.copy(ball);
       const here = subject.ball(side);
-      if (planted[foot])
-        slides.push(
-          (Math.hypot(here.x - before[foot]!.x, here.z - before[foot]!.z) * 30) / step / subject.scale,
-        );
+      const ways = [
+        ball.clone().sub(beforeReference[foot]!),
+        here.clone().sub(before[foot]!).divideScalar(subject.scale),
+      ] as const;
+      if (k > from && ball.y < LOW_M) {
+        planted[foot] = ball.y < 0.004 && ways[0].length() < 3e-4 * step;
+        slides.push((Math.hypot(ways[1].x - ways[0].x, ways[1].z - ways[0].z) * 30) / step);
+      }
+      beforeReference[foot]!.copy(ball);
       before[foot]!.copy(here);
       const [hip, knee, ankle] = ['UpperLeg', 'LowerLeg', 'Foot'].map((part) => subject.place(side + part));
       const thigh = knee!.clone().sub(hip!).normalize();
@@ -265,6 +271,7 @@ export function watchFeet(subject: Subject, bodies: Float32Array, from = 0, step
       seen.standing[1] = Math.max(seen.standing[1], ...low);
     }
   }
+  seen.planted = slides.length;
   slides.sort((a, b) => a - b);
   seen.slide = slides[slides.length >> 1] ?? 0;
   seen.slideMost = slides[Math.floor(0.99 * slides.length)] ?? 0;
@@ -307,16 +314,4 @@ export function asymmetry(subject: Subject, bodies: Float32Array, at: number): n
     most = Math.max(most, Math.hypot(place.x + other.x, place.y - other.y, place.z - other.z));
   }
   return most / subject.scale;
-}
-
-/** Height of the crown over the floor in the pose of the file. */
-export const crown = (subject: Subject) => Math.max(...subject.head.map((vertex) => drawn(vertex).dot(UP)));
-
-/** All meshes of a character. */
-export function meshesOf(character: Character): Mesh[] {
-  const meshes: Mesh[] = [];
-  character.vrm.scene.traverse((object) => {
-    if ((object as Mesh).isMesh) meshes.push(object as Mesh);
-  });
-  return meshes;
 }

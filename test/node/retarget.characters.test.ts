@@ -182,7 +182,8 @@ describe.each(CHARACTERS)('%s', { timeout: 60_000 }, (name, make) => {
       expect(seen.standing[0], `${run}: standing`).toBeGreaterThan(-0.015);
       expect(seen.standing[1], `${run}: standing`).toBeLessThan(0.015);
     }
-    expect(runs.sway.standing[1]).toBeGreaterThanOrEqual(runs.sway.standing[0]);
+    // The measure has seen feet that stand, in every motion.
+    for (const [run, { planted }] of Object.entries(runs)) expect(planted, run).toBeGreaterThan(1);
   });
 
   test('hips are as high and go as far as legs are long', () => {
