@@ -170,6 +170,8 @@ export class XrView {
 
   /** Takes the headset off; resolves when the flat picture goes on. */
   async end(): Promise<void> {
+    // Whoever ends it may dispose of what it draws at once.
+    void this.#host.renderer.setAnimationLoop(null);
     await this.session.end().catch(() => undefined); // it may have ended by itself
     await this.ended;
   }
