@@ -133,16 +133,9 @@ export class Duologue {
     try {
       const { setting, cast, characters } = parts;
       const captured = await capture(context);
-      seen = await Seen.open(
-        options,
-        setting,
-        cast,
-        characters,
-        new Timeline(),
-        (error) => {
-          if (duo) duo.#emit('error', error);
-        },
-      );
+      seen = await Seen.open(options, setting, cast, characters, new Timeline(), (error) => {
+        if (duo) duo.#emit('error', error);
+      });
       duo = new Duologue(parts, seen, context, captured);
       return duo;
     } catch (error) {
