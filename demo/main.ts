@@ -2,6 +2,7 @@ import { type BackendChoice, createDuologue, type Duologue } from '../src/index.
 import { isCharacter, personAt, recast, watchCast } from './cast.ts';
 import { showFigures, showLevels, showWarnings } from './figures.ts';
 import { Microphones } from './microphones.ts';
+import { keepPage } from './offline/register.ts';
 import { byId, hideProblem, say, setState, showProblem } from './page.ts';
 import { type Caption, loadSample, type Voices, voicesOf } from './sounds.ts';
 import { viewOptions, watchView } from './view.ts';
@@ -235,3 +236,4 @@ function watchFiles(duo: Duologue) {
 }
 
 void boot();
+void keepPage();

@@ -1,5 +1,6 @@
 import { Duologue } from './duologue.ts';
 import type { Conditions } from './engine/backend/backend.ts';
+import type { CharacterSource } from './engine/stage/character.ts';
 import { EngineError } from './errors.ts';
 import {
   checkBackend,
@@ -8,10 +9,11 @@ import {
   settingOf,
   wholeNumber,
 } from './options.ts';
-import { openCast } from './seen.ts';
+import { type Cast, openCast } from './seen.ts';
+import * as kept from './workers/cache.ts';
+import { Loading } from './workers/loading.ts';
 import type { MotionWorker } from './workers/motion.protocol.ts';
 import { connect, moving } from './workers/rpc.ts';
-import { makeStream, openReader, transferables } from './workers/stream.ts';
 
 export { Duologue } from './duologue.ts';
 export type { BackendInfo } from './engine/backend/backend.ts';
@@ -39,6 +41,7 @@ export { EngineError, type ErrorKind } from './errors.ts';
 export type { DuologueOptions, Person, PersonConditions, StageSetting } from './options.ts';
 export type { DrawnBy } from './seen.ts';
 export type { DuologueStats } from './stats.ts';
+export { clearCache } from './workers/cache.ts';
 export type { ArrivedFrame } from './workers/motion.player.ts';
 export type { Voice, VoiceSource } from './workers/voice.ts';
 
@@ -58,17 +61,13 @@ export async function createDuologue(options: DuologueOptions): Promise<Duologue
   const action = setting.seated ? SIT : STAND;
   const worker = new Worker(new URL('./workers/motion.worker.ts', import.meta.url), { type: 'module' });
   const motion = connect<MotionWorker>(worker);
-  const progress = makeStream(2, 64, { shared: false });
-  const reports = openReader(progress.reader);
-  const followProgress = async () => {
-    const report = new Float32Array(2);
-    for (let loading = true; loading; ) {
-      loading = await reports.wait(10_000);
-      while (reports.pull(report))
-        onProgress?.({ phase: 'models', loadedBytes: report[0], totalBytes: report[1] });
-    }
-  };
-  const modelBaseUrl = new URL(options.modelBaseUrl ?? 'models/', document.baseURI).href;
+  const modelBaseUrl = folderAt(options.modelBaseUrl);
+  const loading = new Loading({
+    modelBaseUrl,
+    pageUrl: document.baseURI,
+    characters: options.characters,
+    onProgress: (loadedBytes, totalBytes) => onProgress?.({ phase: 'models', loadedBytes, totalBytes }),
+  });
   const conditions: Conditions = {
     style: [0, 1],
     facing: [1, 1],
@@ -82,7 +81,7 @@ export async function createDuologue(options: DuologueOptions): Promise<Duologue
     sampler: { seed, steps, eta: 0, ...(guidance && { guidance }), ...(codes && { codes }) },
     conditions,
     placement: setting.placement,
-    progress: progress.writer,
+    progress: loading.port,
   };
   const crashed = new Promise<never>((_, reject) => {
     worker.onerror = ({ message }) =>
@@ -90,12 +89,14 @@ export async function createDuologue(options: DuologueOptions): Promise<Duologue
         new EngineError('bug', `The motion worker does not start: ${message || 'its script failed to load'}`),
       );
   });
-  void followProgress();
-  const loading = motion.load(moving(request, transferables(progress.writer)));
-  const casting = openCast(options);
+  const networks = motion.load(moving(request, [loading.port]));
+  const casting = openCast(options).then((cast): Cast => {
+    return { ...cast, load: async (source) => cast.load(await loading.bring(source)) };
+  });
   const characters = casting.then((cast) => Promise.all(options.characters.map(cast.load)));
   try {
-    const [info, [a, b]] = await Promise.race([Promise.all([loading, characters]), crashed]);
+    const [info, [a, b]] = await Promise.race([Promise.all([networks, characters]), crashed]);
+    loading.finish();
     const cast = await casting;
     return await Duologue.open(
       { ...options, seed },
@@ -110,7 +111,22 @@ export async function createDuologue(options: DuologueOptions): Promise<Duologue
       })
       .catch(() => undefined);
     throw error;
-  } finally {
-    reports.close();
   }
+}
+
+const folderAt = (modelBaseUrl = 'models/') => new URL(modelBaseUrl, document.baseURI).href;
+
+/**
+ * Whether a conversation needs nothing of the network any more, the page's own files aside; asks no server. Characters are
+ * given as to {@link createDuologue}.
+ */
+export function isCached(
+  modelBaseUrl?: string,
+  characters: readonly CharacterSource[] = [],
+): Promise<boolean> {
+  const addresses = characters.filter((source) => typeof source === 'string' || source instanceof URL);
+  return kept.isCached(
+    folderAt(modelBaseUrl),
+    addresses.map((address) => new URL(address, document.baseURI).href),
+  );
 }

@@ -45,7 +45,7 @@ export type DuologueOptions = StageSetting & {
   readonly look?: LookTarget | readonly [LookTarget, LookTarget];
   /** Relationship of the two, 0…5: none, family, friends, work, school, professional. */
   readonly relationship?: number;
-  /** Hears how much of the model files has arrived, over all of them. */
+  /** Hears how many bytes of all files (models, characters, WebAssembly) are here; ends at exactly the total. */
   readonly onProgress?: (progress: { phase: 'models'; loadedBytes: number; totalBytes: number }) => void;
 };
 

@@ -14,8 +14,8 @@ export type LoadRequest = {
   readonly conditions: Conditions;
   /** How the two stand to each other at the beginning. */
   readonly placement: Placement;
-  /** Takes [loadedBytes, totalBytes]: exact as messages of a port, rounded to a float's 24 bits as blocks of a stream. */
-  readonly progress: MessagePort | StreamEnd;
+  /** Takes messages [loadedBytes, totalBytes]. */
+  readonly progress: MessagePort;
 };
 
 /** Counters of the motion worker since `run`. */

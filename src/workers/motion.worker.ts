@@ -7,9 +7,7 @@ import { Conversation } from './conversation.ts';
 import { Files } from './fetch.ts';
 import { MODEL_FILES, RUNTIME_NAME } from './manifest.ts';
 import type { LoadRequest, MotionWorker } from './motion.protocol.ts';
-import type { OnProgress } from './progress.ts';
 import { serve } from './rpc.ts';
-import { openWriter } from './stream.ts';
 
 type Loaded = { readonly backend: Backend; readonly lookahead: number; readonly info: BackendInfo };
 
@@ -95,13 +93,6 @@ async function bridge(talk: Conversation, from: LoadRequest) {
   exchange(reopen).catch(() => undefined); // then the lips alone go on
 }
 
-/** Tells the page how much has been loaded. */
-function reporter(progress: LoadRequest['progress']): OnProgress {
-  if (progress instanceof MessagePort) return (...report) => progress.postMessage(report);
-  const writer = openWriter(progress);
-  return (...report) => void writer.push(Float32Array.from(report));
-}
-
 serve<MotionWorker>({
   async load(from) {
     files = new Files({
@@ -109,7 +100,7 @@ serve<MotionWorker>({
       group: 'models',
       expected: MODEL_FILES,
       elsewhere: { [RUNTIME_NAME]: wasmRuntimeUrl },
-      onProgress: reporter(from.progress),
+      onProgress: (...report) => from.progress.postMessage(report),
     });
     loaded = await open(from);
     request = from;

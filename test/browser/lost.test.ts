@@ -15,16 +15,16 @@ const LIMIT_MS = 2000;
 async function start(backend: 'webgpu' | 'wasm') {
   const worker = new Worker(new URL('./mortal.worker.ts', import.meta.url), { type: 'module' });
   const motion = connect<MotionWorker>(worker);
-  const progress = makeStream(2, 64, { shared: false });
+  const { port1: progress } = new MessageChannel();
   const request = {
     modelBaseUrl: new URL('/models/', location.href).href,
     backend,
     sampler: { steps: 2, eta: 0, seed: 3 },
     conditions: { style: [0, 1], facing: [1, 1], emotion: [0, 0] },
     placement: 'vis-a-vis' as const,
-    progress: progress.writer,
+    progress,
   };
-  const info = await motion.load(moving(request, transferables(progress.writer)));
+  const info = await motion.load(moving(request, [progress]));
   const sound = makeStream(blockLength(HOP), 64, { shared: false });
   const frames = makeStream(MOTION_BLOCK, 256, { shared: false });
   const done = motion.run(

@@ -9,6 +9,7 @@ import {
 import { type Material, type Mesh, type Object3D, type ShaderMaterial, type Texture, Vector3 } from 'three';
 import { type GLTF, GLTFLoader } from 'three/addons/loaders/GLTFLoader.js';
 import { EngineError } from '../../errors.ts';
+import { decodeEmbedded } from './embedded.ts';
 import { makeHumanoid, noHumanoid, straightened } from './humanoid.ts';
 import { type CharacterKind, type CharacterReport, type ReportParts, reportOf } from './report.ts';
 import { Face } from './retarget.ts';
@@ -137,6 +138,7 @@ export async function loadCharacter(source: CharacterSource, mtoon?: typeof Mate
 
 async function parse(bytes: ArrayBuffer, name: string, mtoon?: typeof Material): Promise<GLTF> {
   const loader = new GLTFLoader();
+  loader.register(decodeEmbedded);
   loader.register((parser) => {
     // Whose licence a file has is for the report to say, not for the loader to judge.
     const url = parser.json.extensions?.VRMC_vrm?.meta?.licenseUrl;

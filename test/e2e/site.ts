@@ -1,0 +1,57 @@
+import { createReadStream, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.json': 'application/json',
+  '.wasm': 'application/wasm',
+};
+
+/** A site of one's own, which notes what it is asked for and can go away. */
+export type Site = {
+  readonly url: string;
+  /** Paths asked for, in order. */
+  readonly asked: readonly string[];
+  /** Forgets what was asked. */
+  forget(): void;
+  /** Answers nobody any more; may be called twice. */
+  close(): Promise<void>;
+};
+
+/** Serves the built demo at a port of its own, with these headers on every answer. */
+export async function serveDemo(headers: Readonly<Record<string, string>> = {}): Promise<Site> {
+  let asked: string[] = [];
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url!, 'http://localhost');
+    asked.push(pathname);
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    const file = path.join('dist/demo', path.normalize(pathname === '/' ? '/index.html' : pathname));
+    const size = statSync(file, { throwIfNoEntry: false })?.size;
+    if (size === undefined) return response.writeHead(404).end();
+    response.writeHead(200, {
+      'content-type': TYPES[path.extname(file)] ?? 'application/octet-stream',
+      'content-length': size,
+      'cache-control': 'no-cache',
+    });
+    return createReadStream(file).pipe(response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  return {
+    url: `http://localhost:${(server.address() as AddressInfo).port}/`,
+    get asked() {
+      return asked;
+    },
+    forget() {
+      asked = [];
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
