@@ -1,6 +1,7 @@
 import { type BackendChoice, createDuologue, type Duologue } from '../src/index.ts';
 import { isCharacter, personAt, recast, watchCast } from './cast.ts';
 import { showFigures, showLevels, showWarnings } from './figures.ts';
+import { watchHeadset } from './headset.ts';
 import { Microphones } from './microphones.ts';
 import { keepPage } from './offline/register.ts';
 import { byId, hideProblem, say, setState, showProblem } from './page.ts';
@@ -84,6 +85,7 @@ function meet(duo: Duologue) {
   watchFiles(duo);
   watchCast(duo);
   watchView(duo, query);
+  watchHeadset(duo);
   for (const way of ways) way.disabled = false;
   setState('ready', READY);
 }

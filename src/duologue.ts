@@ -6,8 +6,11 @@ import { type IntensityChoice, intensityOf } from './engine/stage/intensity.ts';
 import { checkLook, type LookTarget } from './engine/stage/look.ts';
 import type { CharacterReport } from './engine/stage/report.ts';
 import type { Shot } from './engine/stage/shots.ts';
+import type { XrOptions } from './engine/stage/xr.ts';
 import { Timeline } from './engine/timeline.ts';
 import { EngineError } from './errors.ts';
+import { Headset, type XrState } from './headset.ts';
+import { Heard } from './heard.ts';
 import {
   checkBackend,
   checkPerson,
@@ -28,18 +31,12 @@ import { type connect, moving } from './workers/rpc.ts';
 import { makeStream, transferables } from './workers/stream.ts';
 import { attachVoice, levelMeter, type Voice, type VoiceSource } from './workers/voice.ts';
 
-type Events = { frame: ArrivedFrame; stats: DuologueStats; error: EngineError };
+type Events = { frame: ArrivedFrame; stats: DuologueStats; error: EngineError; xr: XrState | null };
 type Listener<Name extends keyof Events> = (event: Events[Name]) => void;
 
 /** Action mode of {@link PersonConditions}. */
 const SIT = 2;
 const STATS_EVERY_MS = 500;
-const FIRST_DELAY_S = 0.2;
-const LONGEST_DELAY_S = 0.8;
-/** A moment between two frames needs the later one, so the picture trails the latency by a frame and a little slack. */
-const DELAY_SLACK_MS = 1000 / 30 + 8;
-/** The delay moves by at most this share of time: a pitch shift that nobody hears. */
-const DELAY_SLEW = 0.01;
 
 /** What {@link createDuologue} has made ready. */
 export type Parts = {
@@ -56,6 +53,8 @@ export type Parts = {
 export class Duologue {
   /** The audio context whose clock everything stands on. */
   readonly context: AudioContext;
+  /** Whether and how a headset shows the two; see {@link enterXR}. */
+  readonly xr: Headset;
   readonly #reports: [CharacterReport, CharacterReport];
   /** How often each person has been asked to change, so that the last wish wins. */
   readonly #changes: [number, number] = [0, 0];
@@ -66,7 +65,7 @@ export class Duologue {
   readonly #timeline: Timeline;
   readonly #player: MotionPlayer;
   readonly #capture: Awaited<ReturnType<typeof capture>>;
-  readonly #delay: DelayNode;
+  readonly #heard: Heard;
   readonly #levels: readonly (() => number)[];
   readonly #voices = new Set<Voice>();
   readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
@@ -92,8 +91,8 @@ export class Duologue {
     this.#seen = seen;
     this.#cast = cast;
     this.#timeline = seen.duet.timeline;
-    this.#delay = new DelayNode(context, { delayTime: FIRST_DELAY_S, maxDelayTime: 1 });
-    this.#delay.connect(context.destination);
+    this.#heard = new Heard(context);
+    this.xr = new Headset(seen, this.#heard.mouths, (state) => this.#emit('xr', state));
     this.#levels = [0, 1].map((person) => levelMeter(captured.input(person)));
     const stream = makeStream(MOTION_BLOCK, 128);
     this.#player = new MotionPlayer(context, stream.reader, (frame, isFirst) => {
@@ -160,7 +159,7 @@ export class Duologue {
       this.context,
       source,
       this.#capture.input(person),
-      play ? this.#delay : undefined,
+      play ? this.#heard.input(person) : undefined,
     );
     this.#voices.add(voice);
     void voice.ended.then(() => this.#voices.delete(voice));
@@ -252,6 +251,21 @@ export class Duologue {
    */
   update(viewer: Object3D | Vector3, nowS = performance.now() / 1000): void {
     this.#seen.update(this.#heardSample(), nowS, viewer);
+    this.xr.follow();
+  }
+
+  /**
+   * Shows the two in a headset, life-size: the viewer watches (`as: 'watcher'`, the default) or is one of them (0 or 1).
+   * Voices that are played come from the mouths. Call it in the handler of a click; `xr.supported` tells beforehand whether
+   * it may succeed. Throws `unsupported` that says why there is no session.
+   */
+  async enterXR(options: XrOptions): Promise<void> {
+    await this.xr.enter(options);
+  }
+
+  /** Takes the headset off; the flat picture goes on as it was. */
+  async exitXR(): Promise<void> {
+    await this.xr.exit();
   }
 
   /**
@@ -271,7 +285,7 @@ export class Duologue {
     return {
       latencyMsP50: this.#player.latencyMs(0.5),
       latencyMsP95: this.#player.latencyMs(0.95),
-      delayMs: this.#delay.delayTime.value * 1000,
+      delayMs: this.#heard.delayS * 1000,
       blockMs,
       realTimeFactor: (blockMs * 30) / 1000,
       frames,
@@ -286,7 +300,10 @@ export class Duologue {
     };
   }
 
-  /** Listens to `frame` (each motion frame), `stats` (twice a second) or `error`; returns what stops it. */
+  /**
+   * Listens to `frame` (each motion frame), `stats` (twice a second), `error`, or `xr` (what a headset shows from now on,
+   * null when it is taken off); returns what stops it.
+   */
   on<Name extends keyof Events>(name: Name, listener: Listener<Name>): () => void {
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners);
@@ -308,6 +325,7 @@ export class Duologue {
     for (const voice of [...this.#voices]) voice.detach();
     this.#capture.dispose();
     this.#player.close();
+    this.xr.dispose();
     this.#seen.dispose();
     this.#worker.terminate();
     void this.context.close();
@@ -327,7 +345,7 @@ export class Duologue {
   /** The context time of the sound that is heard now, as the motion must show it. */
   #heardTimeS() {
     const { currentTime, outputLatency } = this.context;
-    return currentTime - (outputLatency || 0) - this.#delay.delayTime.value;
+    return currentTime - (outputLatency || 0) - this.#heard.delayS;
   }
 
   async #refresh() {
@@ -338,21 +356,8 @@ export class Duologue {
       this.#fail(error);
     }
     if (this.#disposed) return;
-    this.#followLatency();
+    this.#heard.follow(this.#player.latencyMs(0.95));
     this.#emit('stats', this.stats());
-  }
-
-  /** Delays what is heard by what the motion needs, so slowly that nobody hears the change. */
-  #followLatency() {
-    const wanted = (this.#player.latencyMs(0.95) + DELAY_SLACK_MS) / 1000;
-    const { delayTime } = this.#delay;
-    const target = Math.min(LONGEST_DELAY_S, Math.max(0.05, wanted));
-    const change = Math.abs(target - delayTime.value);
-    if (Number.isNaN(target) || change < 0.01) return;
-    const now = this.context.currentTime;
-    delayTime.cancelScheduledValues(now);
-    delayTime.setValueAtTime(delayTime.value, now);
-    delayTime.linearRampToValueAtTime(target, now + change / DELAY_SLEW);
   }
 
   #emit<Name extends keyof Events>(name: Name, event: Events[Name]) {

@@ -77,6 +77,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/index.ts': ['src/', '!src/cli/'],
   'src/duologue.ts': ['src/', '!src/cli/', 'npm:three'],
+  'src/headset.ts': [errors, engine, 'src/seen.ts', 'npm:three'],
+  'src/heard.ts': [engine],
   'src/options.ts': [errors, engine, 'npm:three'],
   'src/seen.ts': [errors, engine, 'src/options.ts', 'npm:three'],
   'src/stats.ts': [engine],
