@@ -10,7 +10,8 @@ import type { XrOptions } from './engine/stage/xr.ts';
 import { Timeline } from './engine/timeline.ts';
 import { EngineError } from './errors.ts';
 import { Headset, type XrState } from './headset.ts';
-import { Heard } from './heard.ts';
+import { Heard, STRAGGLING_S } from './heard.ts';
+import type { MotionSource } from './live/motion-channel.ts';
 import {
   checkBackend,
   checkPerson,
@@ -27,6 +28,7 @@ import { capture } from './workers/capture.ts';
 import { MOTION_BLOCK } from './workers/motion.block.ts';
 import { type ArrivedFrame, MotionPlayer } from './workers/motion.player.ts';
 import type { MotionWorker, WorkerStats } from './workers/motion.protocol.ts';
+import { PcmSource } from './workers/pcm.ts';
 import { type connect, moving } from './workers/rpc.ts';
 import { makeStream, transferables } from './workers/stream.ts';
 import { attachVoice, levelMeter, type Voice, type VoiceSource } from './workers/voice.ts';
@@ -64,10 +66,12 @@ export class Duologue {
   readonly #cast: Cast;
   readonly #timeline: Timeline;
   readonly #player: MotionPlayer;
+  #source: Pick<MotionSource, 'sampleAt' | 'latencyMs' | 'speaking'>;
+  #unfollow?: (() => void) | undefined;
   readonly #capture: Awaited<ReturnType<typeof capture>>;
   readonly #heard: Heard;
   readonly #levels: readonly (() => number)[];
-  readonly #voices = new Set<Voice>();
+  readonly #voices = new Map<Voice, { readonly person: Person; readonly source: VoiceSource }>();
   readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
   readonly #timer: ReturnType<typeof setInterval>;
   #info: BackendInfo;
@@ -96,10 +100,9 @@ export class Duologue {
     this.#levels = [0, 1].map((person) => levelMeter(captured.input(person)));
     const stream = makeStream(MOTION_BLOCK, 128);
     this.#player = new MotionPlayer(context, stream.reader, (frame, isFirst) => {
-      if (isFirst) this.#timeline.clear();
-      this.#timeline.push(frame);
-      this.#emit('frame', frame);
+      if (this.#source === this.#player) this.#show(frame, isFirst);
     });
+    this.#source = this.#player;
     const { end } = captured;
     motion
       .run(
@@ -161,9 +164,29 @@ export class Duologue {
       this.#capture.input(person),
       play ? this.#heard.input(person) : undefined,
     );
-    this.#voices.add(voice);
+    this.#voices.set(voice, { person, source });
     void voice.ended.then(() => this.#voices.delete(voice));
     return voice;
+  }
+
+  /** Stops a person in mid-word, voice and lips; pushed sound and buffers are cleared, a stream that goes on is heard again. */
+  interrupt(person: Person): void {
+    checkPerson(person);
+    this.#heard.hush(person);
+    const until = this.#source.sampleAt(this.context.currentTime + STRAGGLING_S);
+    this.#timeline.hush(person, this.#heardSample(), until);
+    for (const [voice, { person: whose, source }] of this.#voices)
+      if (whose === person && source instanceof PcmSource) source.interrupt();
+      else if (whose === person && source instanceof AudioBuffer) voice.detach();
+  }
+
+  /** Shows motion that comes from elsewhere, and lets the own networks rest; `null` generates again. */
+  follow(source: MotionSource | null): void {
+    this.#unfollow?.();
+    this.#unfollow = source?.listen((frame, isFirst) => this.#show(frame, isFirst));
+    this.#source = source ?? this.#player;
+    this.#timeline.clear();
+    if (!this.#disposed) this.#motion.rest(source !== null).catch((error: unknown) => this.#fail(error));
   }
 
   /**
@@ -283,8 +306,8 @@ export class Duologue {
     const { frames, lateFrames, heldFrames } = this.#timeline.stats;
     const blockMs = this.#workerStats?.tickMsP50 ?? Number.NaN;
     return {
-      latencyMsP50: this.#player.latencyMs(0.5),
-      latencyMsP95: this.#player.latencyMs(0.95),
+      latencyMsP50: this.#source.latencyMs(0.5),
+      latencyMsP95: this.#source.latencyMs(0.95),
       delayMs: this.#heard.delayS * 1000,
       blockMs,
       realTimeFactor: (blockMs * 30) / 1000,
@@ -295,7 +318,7 @@ export class Duologue {
       lostFrames: (this.#workerStats?.skippedFrames ?? 0) + (this.#workerStats?.droppedFrames ?? 0),
       gapSamples: this.#workerStats?.gapSamples ?? 0,
       level: [this.#levels[0](), this.#levels[1]()],
-      speaking: [this.#player.speaking(0), this.#player.speaking(1)],
+      speaking: [this.#source.speaking(0), this.#source.speaking(1)],
       info: this.#info,
     };
   }
@@ -313,7 +336,7 @@ export class Duologue {
 
   /** Takes all voices away and begins a new conversation at frame 0. */
   async reset(): Promise<void> {
-    for (const voice of [...this.#voices]) voice.detach();
+    for (const voice of [...this.#voices.keys()]) voice.detach();
     await this.#motion.reset();
   }
 
@@ -322,7 +345,8 @@ export class Duologue {
     if (this.#disposed) return;
     this.#disposed = true;
     clearInterval(this.#timer);
-    for (const voice of [...this.#voices]) voice.detach();
+    for (const voice of [...this.#voices.keys()]) voice.detach();
+    this.#unfollow?.();
     this.#capture.dispose();
     this.#player.close();
     this.xr.dispose();
@@ -338,14 +362,16 @@ export class Duologue {
     return [person];
   }
 
-  #heardSample() {
-    return this.#player.sampleAt(this.#heardTimeS());
+  #show(frame: ArrivedFrame, isFirst: boolean) {
+    if (isFirst) this.#timeline.clear();
+    this.#timeline.push(frame);
+    this.#emit('frame', frame);
   }
 
-  /** The context time of the sound that is heard now, as the motion must show it. */
-  #heardTimeS() {
+  /** The sample of the sound that is heard now, as the motion must show it. */
+  #heardSample() {
     const { currentTime, outputLatency } = this.context;
-    return currentTime - (outputLatency || 0) - this.#heard.delayS;
+    return this.#source.sampleAt(currentTime - (outputLatency || 0) - this.#heard.delayS);
   }
 
   async #refresh() {
@@ -356,7 +382,7 @@ export class Duologue {
       this.#fail(error);
     }
     if (this.#disposed) return;
-    this.#heard.follow(this.#player.latencyMs(0.95));
+    this.#heard.follow(this.#source.latencyMs(0.95));
     this.#emit('stats', this.stats());
   }
 

@@ -9,6 +9,9 @@ const DELAY_SLACK_MS = 1000 / 30 + 8;
 const DELAY_SLEW = 0.01;
 /** Smaller changes (s) are not worth one. */
 const LEAST_CHANGE_S = 0.01;
+const FADE_S = 0.005;
+/** What has been stopped goes on for so long, until the audio thread hears of it. */
+export const STRAGGLING_S = 0.12;
 
 /** What is heard of the two: their voices, delayed to meet the motion, flat or from the mouths. */
 export class Heard {
@@ -16,13 +19,15 @@ export class Heard {
   readonly #context: AudioContext;
   // One for each: what is delayed after it was panned would follow the head of the listener too late.
   readonly #delays: readonly [DelayNode, DelayNode];
+  readonly #gates: readonly [GainNode, GainNode];
 
   constructor(context: AudioContext) {
     this.#context = context;
+    this.#gates = [new GainNode(context), new GainNode(context)];
     this.mouths = new Mouths(context);
     const delay = (person: 0 | 1) => {
       const node = new DelayNode(context, { delayTime: FIRST_DELAY_S, maxDelayTime: 1 });
-      node.connect(this.mouths.input(person));
+      node.connect(this.#gates[person]).connect(this.mouths.input(person));
       return node;
     };
     this.#delays = [delay(0), delay(1)];
@@ -51,5 +56,17 @@ export class Heard {
       delayTime.setValueAtTime(from, now);
       delayTime.linearRampToValueAtTime(target, now + change / DELAY_SLEW);
     }
+  }
+
+  /** Lets nothing more be heard of what a person has said until now; what is said from now on is heard again. */
+  hush(person: 0 | 1): void {
+    const { gain } = this.#gates[person];
+    const now = this.#context.currentTime;
+    const back = now + this.delayS + STRAGGLING_S;
+    gain.cancelScheduledValues(now);
+    gain.setValueAtTime(gain.value, now);
+    gain.linearRampToValueAtTime(0, now + FADE_S);
+    gain.setValueAtTime(0, back);
+    gain.linearRampToValueAtTime(1, back + FADE_S);
   }
 }

@@ -41,11 +41,22 @@ export type { XrOptions, XrRole } from './engine/stage/xr.ts';
 export type { XrMode } from './engine/stage/xr-session.ts';
 export { EngineError, type ErrorKind } from './errors.ts';
 export type { Headset, XrGuest, XrState } from './headset.ts';
+export { Call, type CallOptions, type CallState, type CallStats, joinCall } from './live/call.ts';
+export { attachLiveKit, type LiveKitLink, type LiveKitOptions, type LiveKitRoom } from './live/livekit.ts';
+export type { MotionSource } from './live/motion-channel.ts';
+export type { MotionRole } from './live/shared-motion.ts';
+export {
+  type Seat,
+  type Signalling,
+  type SignallingListener,
+  webSocketSignalling,
+} from './live/signalling.ts';
 export type { DuologueOptions, Person, PersonConditions, StageSetting } from './options.ts';
 export type { DrawnBy } from './seen.ts';
 export type { DuologueStats } from './stats.ts';
 export { clearCache } from './workers/cache.ts';
 export type { ArrivedFrame } from './workers/motion.player.ts';
+export { type PcmOptions, PcmSource, type PcmStats } from './workers/pcm.ts';
 export type { Voice, VoiceSource } from './workers/voice.ts';
 
 /** Action modes of {@link PersonConditions}. */

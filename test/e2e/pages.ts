@@ -1,0 +1,121 @@
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { BrowserContext, Page } from '@playwright/test';
+import { ARKIT_51 } from '../../src/engine/motion.ts';
+import type { Call } from '../../src/index.ts';
+import type { Observed } from './curves.ts';
+import { watchConsole } from './observe.ts';
+import { padded, writeWav } from './sound.ts';
+
+declare global {
+  interface Window {
+    call?: Call;
+    seen?: {
+      loudness: { times: number[]; values: number[] }[];
+      frames: { time: number; jaw: [number, number]; atMs: number }[];
+      roles: { role: string; atMs: number }[];
+    };
+    /** Every data channel that was made. */
+    channels?: RTCDataChannel[];
+    /** Packets of channels with this label go nowhere. */
+    muteChannel?: string | undefined;
+  }
+}
+
+let count = 0;
+
+/** A page of somebody who speaks, and what its console said in warning or anger. */
+export type Caller = { readonly page: Page; readonly said: string[] };
+
+/**
+ * Opens a page for somebody who speaks `samples` from `beginS` on, counted from when the page begins to listen; the page
+ * asks for the sound at `/test/voice.wav`. It draws in software, so few pictures leave the processor time for the motion.
+ */
+export async function caller(
+  context: BrowserContext,
+  samples: Float32Array,
+  rateHz: number,
+  beginS: number,
+  pictureEveryMs: number,
+): Promise<Caller> {
+  const file = path.join(tmpdir(), `duologue-voice-${process.pid}-${count++}.wav`);
+  writeWav(file, padded(samples, rateHz, beginS, beginS + samples.length / rateHz + 60), rateHz);
+  const page = await context.newPage();
+  await page.setViewportSize({ width: 320, height: 180 });
+  await page.route('**/test/voice.wav', (route) => route.fulfill({ path: file }));
+  await page.addInitScript((everyMs) => {
+    const frame = window.requestAnimationFrame.bind(window);
+    window.requestAnimationFrame = (callback) => window.setTimeout(() => frame(callback), everyMs);
+  }, pictureEveryMs);
+  return { page, said: watchConsole(page) };
+}
+
+/**
+ * Watches a page from outside, before its first voice: the loudness of whatever is attached for each person, where it
+ * enters the graph, and the jaws of the frames that are shown, both on the page's audio clock.
+ */
+export async function watch(page: Page): Promise<void> {
+  await page.evaluate(async (jaw) => {
+    const duo = window.duologue!;
+    const { context } = duo;
+    const recorder = `registerProcessor('loudness', class extends AudioWorkletProcessor {
+      process([input]) {
+        const block = input[0];
+        let sum = 0;
+        if (block) for (const v of block) sum += v * v;
+        this.port.postMessage([currentFrame / sampleRate, block ? Math.sqrt(sum / block.length) : 0]);
+        return true;
+      }
+    });`;
+    await context.audioWorklet.addModule(
+      URL.createObjectURL(new Blob([recorder], { type: 'text/javascript' })),
+    );
+    const loudness = [0, 1].map(() => ({ times: [] as number[], values: [] as number[] }));
+    window.seen = { loudness, frames: [], roles: [] };
+    duo.on('frame', ({ contextTimeS, face }) => {
+      const half = face.length / 2;
+      window.seen!.frames.push({
+        time: contextTimeS,
+        jaw: [face[jaw]!, face[half + jaw]!],
+        atMs: performance.now(),
+      });
+    });
+    const attach = duo.attach.bind(duo);
+    const inputs = [0, 1].map((person) => {
+      const watcher = new AudioWorkletNode(context, 'loudness', { numberOfOutputs: 0 });
+      watcher.port.onmessage = ({ data: [time, rms] }) => {
+        loudness[person]!.times.push(time);
+        loudness[person]!.values.push(rms);
+      };
+      return watcher;
+    });
+    duo.attach = (person, source, options) => {
+      if (source instanceof AudioNode) source.connect(inputs[person]!);
+      return attach(person, source, options);
+    };
+  }, ARKIT_51.indexOf('jawOpen'));
+}
+
+/** Lets a test silence data channels; must be asked for before the page is opened. */
+export const interceptChannels = (page: Page) =>
+  page.addInitScript(() => {
+    window.channels = [];
+    const make = RTCPeerConnection.prototype.createDataChannel;
+    RTCPeerConnection.prototype.createDataChannel = function (...given) {
+      const channel = make.apply(this, given);
+      const send = channel.send.bind(channel) as (data: unknown) => void;
+      channel.send = (data: unknown) => {
+        if (window.muteChannel !== channel.label) send(data);
+      };
+      window.channels!.push(channel);
+      return channel;
+    };
+  });
+
+/** What was seen so far, from the first frame after the watching began. */
+export async function seenOn(page: Page): Promise<Observed> {
+  const { loudness, frames } = await page.evaluate(() => window.seen!);
+  const times = frames.map(({ time }) => time);
+  const jaw = (person: 0 | 1) => ({ times, values: frames.map((frame) => frame.jaw[person]) });
+  return { loudness: [loudness[0]!, loudness[1]!], jaw: [jaw(0), jaw(1)] };
+}
