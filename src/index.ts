@@ -5,9 +5,9 @@ import { EngineError } from './errors.ts';
 import {
   checkBackend,
   type DuologueOptions,
-  type PersonConditions,
+  type LoadingProgress,
+  relationshipOf,
   settingOf,
-  wholeNumber,
 } from './options.ts';
 import { type Cast, openCast } from './seen.ts';
 import * as kept from './workers/cache.ts';
@@ -16,6 +16,7 @@ import type { MotionWorker } from './workers/motion.protocol.ts';
 import { connect, moving } from './workers/rpc.ts';
 
 export { Duologue } from './duologue.ts';
+export type { Level } from './engine/audio/meter.ts';
 export type { BackendInfo } from './engine/backend/backend.ts';
 export type { BackendChoice } from './engine/backend/open.ts';
 export type { PlacementPreset } from './engine/body/placement.ts';
@@ -40,9 +41,15 @@ export type { Shot } from './engine/stage/shots.ts';
 export type { XrOptions, XrRole } from './engine/stage/xr.ts';
 export type { XrMode } from './engine/stage/xr-session.ts';
 export { EngineError, type ErrorKind } from './errors.ts';
+export type { DuologueEvents, PersonEvent, TierChange } from './events.ts';
+export type { FrameIterator } from './frames.ts';
 export type { Headset, XrGuest, XrState } from './headset.ts';
 export { Call, type CallOptions, type CallState, type CallStats, joinCall } from './live/call.ts';
+export type { Microphone } from './live/devices.ts';
 export { attachLiveKit, type LiveKitLink, type LiveKitOptions, type LiveKitRoom } from './live/livekit.ts';
+export { type MicrophoneProblem, microphoneProblem } from './live/microphone.error.ts';
+export type { MicrophoneEvents, MicrophoneOptions, MicrophonePermission } from './live/microphone.types.ts';
+export { Microphones } from './live/microphones.ts';
 export type { MotionSource } from './live/motion-channel.ts';
 export type { MotionRole } from './live/shared-motion.ts';
 export {
@@ -51,13 +58,23 @@ export {
   type SignallingListener,
   webSocketSignalling,
 } from './live/signalling.ts';
-export type { DuologueOptions, Person, PersonConditions, StageSetting } from './options.ts';
+export type {
+  Action,
+  DuologueOptions,
+  Emotion,
+  LoadingProgress,
+  Person,
+  PersonConditions,
+  Relationship,
+  StageSetting,
+} from './options.ts';
 export type { DrawnBy } from './seen.ts';
 export type { DuologueStats } from './stats.ts';
 export { clearCache } from './workers/cache.ts';
+export type { Bleed, GateMode } from './workers/capture.ts';
 export type { ArrivedFrame } from './workers/motion.player.ts';
 export { type PcmOptions, PcmSource, type PcmStats } from './workers/pcm.ts';
-export type { Voice, VoiceSource } from './workers/voice.ts';
+export type { Voice, VoiceSource, VoiceState } from './workers/voice.ts';
 
 /** Action modes of {@link PersonConditions}. */
 const STAND = 0;
@@ -76,18 +93,23 @@ export async function createDuologue(options: DuologueOptions): Promise<Duologue
   const worker = new Worker(new URL('./workers/motion.worker.ts', import.meta.url), { type: 'module' });
   const motion = connect<MotionWorker>(worker);
   const modelBaseUrl = folderAt(options.modelBaseUrl);
+  let later: ((progress: LoadingProgress) => void) | undefined;
   const loading = new Loading({
     modelBaseUrl,
     pageUrl: document.baseURI,
     characters: options.characters,
-    onProgress: (loadedBytes, totalBytes) => onProgress?.({ phase: 'models', loadedBytes, totalBytes }),
+    onProgress(loadedBytes, totalBytes) {
+      const progress = { phase: 'models', loadedBytes, totalBytes } as const;
+      onProgress?.(progress);
+      later?.(progress);
+    },
   });
   const conditions: Conditions = {
     style: [0, 1],
     facing: [1, 1],
     emotion: [0, 0],
     action: [action, action],
-    relationship: wholeNumber(relationship, 5, 'relationship'),
+    relationship: relationshipOf(relationship),
   };
   const request = {
     modelBaseUrl,
@@ -114,7 +136,18 @@ export async function createDuologue(options: DuologueOptions): Promise<Duologue
     const cast = await casting;
     return await Duologue.open(
       { ...options, seed },
-      { worker, motion, info, conditions, setting, cast, characters: [a, b] },
+      {
+        worker,
+        motion,
+        info,
+        conditions,
+        setting,
+        cast,
+        characters: [a, b],
+        onProgress: (listener) => {
+          later = listener;
+        },
+      },
     );
   } catch (error) {
     worker.terminate();

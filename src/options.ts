@@ -1,4 +1,6 @@
 import type { Object3D } from 'three';
+import type { Conditions } from './engine/backend/backend.ts';
+import { ACTIONS, EMOTIONS, RELATIONSHIPS } from './engine/backend/conditions.ts';
 import type { BackendChoice } from './engine/backend/open.ts';
 import {
   DISTANCE_M,
@@ -15,9 +17,17 @@ import { checkLook, type LookTarget } from './engine/stage/look.ts';
 import type { Intensity } from './engine/stage/puppet.ts';
 import { SHOTS, type Shot } from './engine/stage/shots.ts';
 import { EngineError } from './errors.ts';
+import type { GateMode } from './workers/capture.ts';
 
 /** A person of the conversation: 0 stands on the left, 1 on the right. */
 export type Person = 0 | 1;
+
+/** What loading files has brought so far. */
+export type LoadingProgress = {
+  readonly phase: 'models';
+  readonly loadedBytes: number;
+  readonly totalBytes: number;
+};
 
 /** What a conversation is made from. */
 export type DuologueOptions = StageSetting & {
@@ -43,10 +53,12 @@ export type DuologueOptions = StageSetting & {
   readonly intensity?: IntensityChoice | readonly [IntensityChoice, IntensityChoice];
   /** Whom each looks at, both or each; default `auto`. */
   readonly look?: LookTarget | readonly [LookTarget, LookTarget];
-  /** Relationship of the two, 0…5: none, family, friends, work, school, professional. */
-  readonly relationship?: number;
+  /** What the two are to each other, by name or index; default `none`. */
+  readonly relationship?: Relationship | number;
+  /** Whether a voice that is only the other's leak is ducked: when bleed is heard (`auto`, the default), or never. */
+  readonly gate?: GateMode;
   /** Hears how many bytes of all files (models, characters, WebAssembly) are here; ends at exactly the total. */
-  readonly onProgress?: (progress: { phase: 'models'; loadedBytes: number; totalBytes: number }) => void;
+  readonly onProgress?: (progress: LoadingProgress) => void;
 };
 
 /** Where the two are seen: on a stage of ours, or in a scene of yours; one of `container` and `scene` must be there. */
@@ -70,19 +82,32 @@ export type StageSetting = {
   readonly quality?: Quality;
 };
 
-/** How a person is: indices into the conditions that the networks were trained with (InterAct 4.1, 4.2). */
+/** Emotion group of a person (InterAct 4.1), in the order of its index 0…6. */
+export type Emotion = (typeof EMOTIONS)[number];
+
+/** What a person does with the legs (InterAct 4.2), in the order of its index 0…2. */
+export type Action = (typeof ACTIONS)[number];
+
+/** What the two are to each other (InterAct 4.2), in the order of its index 0…5. */
+export type Relationship = (typeof RELATIONSHIPS)[number];
+
+/** How a person is, by names of or indices into the conditions that the networks were trained with (InterAct 4.1, 4.2). */
 export type PersonConditions = {
   /** Speaking style, 0…3. */
   readonly style?: number;
-  /** Emotion group, 0…6: neutral, surprise, fear, social, self, positive, negative. */
-  readonly emotion?: number;
+  /** Emotion group: neutral, surprise, fear, social, self, positive, negative, or 0…6. */
+  readonly emotion?: Emotion | number;
   /** Whether the person faces the other. */
   readonly facing?: boolean;
-  /** Action mode, 0…2: stand, walk, sit. */
-  readonly action?: number;
+  /** Action mode: stand, walk, sit, or 0…2. */
+  readonly action?: Action | number;
 };
 
+/** The last style that the networks were trained with. */
+const LAST_STYLE = 3;
+
 const BACKENDS: readonly BackendChoice[] = ['auto', 'webgpu', 'wasm', 'visemes'];
+const GATES: readonly GateMode[] = ['auto', 'off'];
 const RENDERERS: readonly RendererChoice[] = ['webgl', 'webgpu'];
 const QUALITIES: readonly Quality[] = ['auto', 'high', 'low'];
 
@@ -102,6 +127,11 @@ export function checkOneOf<T extends string>(
 /** Throws `unsupported` for a backend that there is not. */
 export function checkBackend(choice: BackendChoice): void {
   checkOneOf(choice, BACKENDS, 'backend', 'Take `auto` to let the machine choose.');
+}
+
+/** Throws `unsupported` for a way of gating that there is not. */
+export function checkGate(gate: GateMode): void {
+  checkOneOf(gate, GATES, 'gate', 'Take `off` for two people in one room who talk at once.');
 }
 
 /** Throws `unsupported` for a shot that there is not. */
@@ -125,6 +155,32 @@ export function wholeNumber(value: number, most: number, name: string): number {
   });
 }
 
+/** The index of a relationship; throws `unsupported` for one that no training knew. */
+export const relationshipOf = (value: Relationship | number) => indexOf(value, RELATIONSHIPS, 'relationship');
+
+function indexOf(value: string | number, names: readonly string[], name: string): number {
+  if (typeof value === 'number') return wholeNumber(value, names.length - 1, name);
+  checkOneOf(value, names, name, 'An index of these will do, too.');
+  return names.indexOf(value);
+}
+
+/** The conditions with a person changed; throws `unsupported` for what no training knew. */
+export function withPerson(conditions: Conditions, person: Person, changes: PersonConditions): Conditions {
+  const { style, emotion, facing, action } = changes;
+  const put = <T>(old: readonly number[], change: T | undefined, indexOf: (change: T) => number) => {
+    if (change === undefined) return old;
+    const index = indexOf(change);
+    return old.map((each, p) => (p === person ? index : each));
+  };
+  return {
+    ...conditions,
+    style: put(conditions.style, style, (value) => wholeNumber(value, LAST_STYLE, 'style')),
+    emotion: put(conditions.emotion, emotion, (value) => indexOf(value, EMOTIONS, 'emotion')),
+    action: put(conditions.action ?? [0, 0], action, (value) => indexOf(value, ACTIONS, 'action')),
+    facing: put(conditions.facing, facing, (value) => wholeNumber(Number(value), 1, 'facing')),
+  };
+}
+
 /** How the two are placed and shown, checked. */
 export type Setting = {
   readonly placement: Placement;
@@ -144,6 +200,7 @@ export function settingOf(options: DuologueOptions): Setting {
       hint: 'Nearer than an arm people stand in each other; further than a room they do not talk.',
     });
   if (options.shot !== undefined) checkShot(options.shot);
+  if (options.gate !== undefined) checkGate(options.gate);
   if (options.renderer !== undefined)
     checkOneOf(options.renderer, RENDERERS, 'renderer', 'Leave it out to draw with WebGL 2.');
   if (options.quality !== undefined)

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { ACTIONS, EMOTIONS, RELATIONSHIPS } from '../engine/backend/conditions.ts';
 import type { BackendChoice } from '../engine/backend/open.ts';
 import { PLACEMENT_PRESETS, type PlacementPreset } from '../engine/body/placement.ts';
 import { EngineError } from '../errors.ts';
@@ -33,15 +34,6 @@ export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'job'; readonly job: Job; readonly options: MotionOptions }
   | { readonly kind: 'list'; readonly list: string; readonly options: MotionOptions };
-
-/** Emotion groups of InterAct and neutral, in the order of the face network's embedding. */
-const EMOTIONS = ['neutral', 'surprise', 'fear', 'social', 'self', 'positive', 'negative'];
-
-/** Action modes of InterAct, in the order of the body networks' embedding. */
-export const ACTIONS = ['stand', 'walk', 'sit'] as const;
-
-/** Groups of relationships of InterAct and none, in the order of the body networks' embedding. */
-export const RELATIONSHIPS = ['none', 'family', 'friends', 'work', 'school', 'professional'] as const;
 
 /** What `--help` prints. */
 export const USAGE = `Two sounds in, two people out: faces, heads and bodies.

@@ -4,12 +4,13 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Backend } from '../engine/backend/backend.ts';
+import { RELATIONSHIPS } from '../engine/backend/conditions.ts';
 import type { Models } from '../engine/backend/models.ts';
 import { openBackend } from '../engine/backend/open.ts';
 import type { MotionSource } from '../engine/export/json.ts';
 import { CHECKPOINT_VERSION } from '../engine/model/checkpoint.ts';
 import { EngineError } from '../errors.ts';
-import { type MotionOptions, RELATIONSHIPS } from './arguments.ts';
+import type { MotionOptions } from './arguments.ts';
 import { anyGpu, hardwareGpu, type NodeGpu } from './dawn.ts';
 
 /** A backend with its models loaded, and how it describes itself in `motion.json`. */

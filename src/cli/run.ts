@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { ACTIONS } from '../engine/backend/conditions.ts';
 import { measureBodies } from '../engine/body/measures.ts';
 import { bvh } from '../engine/export/bvh.ts';
 import { motionJson } from '../engine/export/json.ts';
 import { liveLinkCsv } from '../engine/export/livelink.ts';
 import { BODY_NUMBERS, PERSONS } from '../engine/motion.ts';
 import { EngineError } from '../errors.ts';
-import { ACTIONS, type Job, type MotionOptions, parseCommand, parseList, USAGE } from './arguments.ts';
+import { type Job, type MotionOptions, parseCommand, parseList, USAGE } from './arguments.ts';
 import { checkFolder, writeFolder } from './files.ts';
 import { durationOf, framesOf, generateMotion, type Motion } from './generate.ts';
 import { type Engine, FACING, openEngine } from './models.ts';

@@ -17,9 +17,10 @@ export type ArrivedFrame = MotionFrame & {
   readonly turn: readonly [number, number];
 };
 
-/** Voicing above which a person counts as speaking, for as long as SPEAKING_HOLD_FRAMES after it. */
+/** Voicing above which a person counts as speaking, for as long as {@link SPEAKING_HOLD_FRAMES} after it. */
 const VOICED = 0.5;
-const SPEAKING_HOLD_FRAMES = 10;
+/** Frames without voice after which a person has stopped. */
+export const SPEAKING_HOLD_FRAMES = 10;
 const KEPT_LATENCIES = 150;
 
 /**
