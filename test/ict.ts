@@ -21,7 +21,7 @@ const CLOSED_SHARE = 0.1;
 type NpyArray = { readonly shape: readonly number[]; readonly at: (index: number) => number | string };
 
 /** The arrays of a numpy archive by name. */
-function readNpz(path: string): Record<string, NpyArray> {
+export function readNpz(path: string): Record<string, NpyArray> {
   const file = readFileSync(path);
   const end = file.lastIndexOf(Buffer.from('PK\x05\x06', 'latin1'));
   const arrays: Record<string, NpyArray> = {};
@@ -72,6 +72,15 @@ function half(bits: number): number {
   return bits & 0x8000 ? -size : size;
 }
 
+/** The model's shapes that one ARKit channel drives. */
+export function ownNames(channel: string, shapes: readonly string[]): string[] {
+  const sided = channel.replace(/Left$/, '_L').replace(/Right$/, '_R');
+  const names = new Set([channel, sided, `${channel}_L`, `${channel}_R`]); // the last two: one weight, both sides
+  const wanted = [...names].filter((name) => shapes.includes(name));
+  if (wanted.length === 0) throw new Error(`the ICT face has no shape for ${channel}`);
+  return wanted;
+}
+
 /** Opening of the inner lips on the ICT face, in its centimetres, for ARKit frames [n, 51] with all shapes at work. */
 export class LipGap {
   readonly #neutral: number;
@@ -89,10 +98,7 @@ export class LipGap {
       }, 0);
     this.#neutral = gapOf((vertex) => neutral.at(vertex * 3 + 1) as number);
     this.#direction = Float64Array.from(ARKIT_51, (channel) => {
-      const sided = channel.replace(/Left$/, '_L').replace(/Right$/, '_R');
-      const names = new Set([channel, sided, `${channel}_L`, `${channel}_R`]); // the last two: one weight, both sides
-      const wanted = [...names].filter((name) => shapes.includes(name));
-      if (wanted.length === 0) throw new Error(`the ICT face has no shape for ${channel}`);
+      const wanted = ownNames(channel, shapes);
       const moves = wanted.map((name) => shapes.indexOf(name) * vertices);
       return moves.reduce(
         (sum, from) => sum + gapOf((vertex) => delta.at((from + vertex) * 3 + 1) as number),

@@ -5,7 +5,7 @@ import type { Person } from './people.ts';
 import { faceToWorld } from './skeleton.ts';
 
 /** Iris radius as a share of the eyeball's radius. */
-export const IRIS = 0.52;
+export const IRIS = 0.57;
 
 /** Both eyeballs (skinned to the eye bones) with a flat inset iris under a bulging rim, and a fixed highlight on each. */
 export const buildEyes = (person: Person): Mesh => {
@@ -14,7 +14,7 @@ export const buildEyes = (person: Person): Mesh => {
     const bone = side === 1 ? 'leftEye' : 'rightEye';
     const put = (q: Vec, uv: [number, number], owner = bone) =>
       mesh.vertices.push({ p: faceToWorld(person, q), colour: [1, 1, 1], uv, skin: [[owner, 1]] }) - 1;
-    const count = 24;
+    const count = 20;
     const ring = (angle: number, dip: number) =>
       Array.from({ length: count }, (_, i) => {
         const a = (i / count) * Math.PI * 2;
@@ -37,15 +37,14 @@ export const buildEyes = (person: Person): Mesh => {
     const rings = [
       ring(1.95, 0),
       ring(1.4, 0),
-      ring(1.05, 0),
-      ring(0.78, 0),
+      ring(0.95, 0),
       ring(edge + 0.09, 0),
       ring(edge, 0.012),
       ring(edge * 0.8, 0.055),
       ring(edge * 0.4, 0.11),
     ];
     for (let k = 0; k + 1 < rings.length; k++) bridge(mesh, rings[k]!, rings[k + 1]!);
-    fan(mesh, rings[7]!, put([centre[0], centre[1], centre[2] + radius * 0.88], [0.37, 0.37]));
+    fan(mesh, rings[6]!, put([centre[0], centre[1], centre[2] + radius * 0.88], [0.37, 0.37]));
     for (const [dx, dy, r] of [
       [0.42, 0.5, 0.2],
       [-0.3, -0.42, 0.09],

@@ -1,40 +1,21 @@
+import { BLANK, skinPlace, splitSeam, stripPlace } from './atlas.ts';
 import { buildBrows, buildEars, buildTeeth, buildTongue } from './features.ts';
 import type { Morph, Part } from './gltf.ts';
 import { buildSkin, type FaceVertex } from './head.ts';
-import { add, clamp, length, mixVec, normalize, scale, smooth, sub, type Vec } from './math.ts';
+import { buildLashes } from './lashes.ts';
+import { add, clamp, colour, length, mixVec, normalize, scale, smooth, sub, type Vec } from './math.ts';
 import { append, type Mesh, neighbours, normalsOf } from './mesh.ts';
+import { openness, slope } from './occlusion.ts';
 import { faceColour } from './paint.ts';
 import type { Person } from './people.ts';
-import type { Field } from './sdf.ts';
+import { hairline } from './scalp.ts';
 import { moves, SHAPE_NAMES, type ShapeName, shapesOf } from './shapes.ts';
 import { faceScale, faceToWorld } from './skeleton.ts';
 import { headField } from './skull.ts';
-import { BLANK, skinPlace } from './texture.ts';
 import { headSkin } from './weights.ts';
 
-/** The field's direction of growth: the surface normal of the head. */
-const slope = (field: Field, q: Vec, step: number): Vec =>
-  normalize(
-    [0, 1, 2].map((c) => {
-      const d: Vec = [0, 0, 0];
-      d[c] = step;
-      return field(add(q, d)) - field(sub(q, d));
-    }) as Vec,
-  );
-
-/** How open (0…1) the surroundings of a surface point are, from the field's growth along the way out. */
-const openness = (field: Field, q: Vec) => {
-  const out = slope(field, q, 0.05);
-  let open = 0;
-  for (const far of [0.6, 1.4, 2.6]) open += clamp(field(add(q, scale(out, far))) / far) / 3;
-  return open;
-};
-
-/** Skin in a hollow: darker and redder. */
-const shaded = (c: Vec, open: number): Vec => {
-  const dark = smooth(0.86, 0.36, open);
-  return [c[0] * (1 - 0.32 * dark), c[1] * (1 - 0.52 * dark), c[2] * (1 - 0.55 * dark)];
-};
+/** How far above the hairline (face units) the scalp is hidden for good. */
+const COVERED = { bob: 2.4, short: 3.9 } as const;
 
 /** Evens out the grid where its rays graze the edge of the jaw. */
 const settle = (mesh: Mesh<FaceVertex>) => {
@@ -53,27 +34,68 @@ const settle = (mesh: Mesh<FaceVertex>) => {
   }
 };
 
-/** Face mesh of a person: skin, lips, mouth, teeth, tongue, ears and brows, coloured and skinned. */
+/** Where a vertex looks up its colour in the skin's texture. */
+const placeInTexture = (v: FaceVertex): [number, number] => {
+  const [u, w] = v.uv;
+  if (v.part === 'upperTeeth' || v.part === 'lowerTeeth')
+    return stripPlace('teeth', u, Math.max(0, w - 0.5) * 2);
+  if (v.part === 'brow') return stripPlace('brow', u, w);
+  if (v.part !== 'skin') return BLANK;
+  if (v.eye && v.eye.d < 0) return skinPlace(...v.eye.flat!);
+  return skinPlace(Math.atan2(v.q[0], v.q[2]), v.q[1] > -10 && v.q[1] < 4 ? v.q[1] : v.b);
+};
+
+/** Removes the scalp where hair hides it for good. */
+const withoutScalp = (person: Person, mesh: Mesh<FaceVertex>): Mesh<FaceVertex> => {
+  const deep = mesh.vertices.map(
+    (v) =>
+      v.part === 'skin' &&
+      !v.eye &&
+      !v.mouth &&
+      v.b > hairline(person, Math.atan2(v.q[0], v.q[2])) + COVERED[person.hair],
+  );
+  const faces = mesh.faces.filter((f) => !f.every((k) => deep[k]));
+  const used = [...new Set(faces.flat())].sort((a, b) => a - b);
+  const place = new Map(used.map((k, i) => [k, i]));
+  return {
+    vertices: used.map((k) => mesh.vertices[k]!),
+    faces: faces.map((f) => f.map((k) => place.get(k)!)),
+  };
+};
+
+/** Face mesh of a person: skin, lips, mouth, teeth, tongue, ears, brows and lashes, coloured and skinned. */
 export const buildFace = (person: Person): Mesh<FaceVertex> => {
   const field = headField(person);
-  const mesh = buildSkin(person, field);
-  settle(mesh);
-  for (const more of [buildTeeth, buildTongue, buildBrows, buildEars]) append(mesh, more(person, field));
-  const open = mesh.vertices.map((v) => (v.part === 'skin' ? openness(field, v.q) : 1));
+  const whole = buildSkin(person, field);
+  settle(whole);
+  for (const more of [buildTeeth, buildTongue, buildBrows, buildEars, buildLashes])
+    append(whole, more(person, field));
+  const mesh = withoutScalp(person, whole);
+  const open = mesh.vertices.map((v) => (v.part === 'skin' ? openness(field, v.q, 5) : 1));
   for (const [k, near] of neighbours(mesh).entries()) {
     const v = mesh.vertices[k]!;
     const mean = near.reduce((sum, i) => sum + open[i]!, open[k]!) / (near.length + 1);
+    v.open = clamp(mean * 1.06);
     v.p = faceToWorld(person, v.q);
-    v.colour = shaded(faceColour(person, v), mean);
-    v.uv = v.part === 'skin' ? skinPlace(v.q) : BLANK;
+    v.colour = faceColour(person, v);
+    v.uv = placeInTexture(v);
     v.skin = v.part === 'skin' ? headSkin(v.b) : [['head', 1]];
   }
+  splitSeam(mesh);
   return mesh;
 };
 
+/** The inside of the mouth has no texture: there the lips' edge takes its colour from the vertices. */
+const inColour = (person: Person, v: FaceVertex): FaceVertex =>
+  v.part === 'skin' ? { ...v, colour: colour(person.colours.inner) } : v;
+
 /** Face and inside of the mouth as two drawables that share one list of morphs; normals of plain skin follow the head's field. */
-export const faceParts = (person: Person, skinMaterial: number, mouthMaterial: number): Part[] => {
-  const mesh = buildFace(person);
+export const faceParts = (
+  person: Person,
+  mesh: Mesh<FaceVertex>,
+  skinMaterial: number,
+  mouthMaterial: number,
+): Part[] => {
   const normals = normalsOf(
     mesh.vertices.map((v) => v.p),
     mesh.faces,
@@ -81,14 +103,14 @@ export const faceParts = (person: Person, skinMaterial: number, mouthMaterial: n
   const morphs = buildMorphs(person, mesh, normals);
   smoothNormals(person, mesh, normals);
   const isInside = (f: readonly number[]) => f.every((k) => (mesh.vertices[k]!.mouth?.t ?? 1) <= 0);
-  const cut = (name: string, material: number, faces: number[][]): Part => {
+  const cut = (name: string, material: number, faces: number[][], isPlain = false): Part => {
     const used = [...new Set(faces.flat())].sort((a, b) => a - b);
     const place = new Map(used.map((k, i) => [k, i]));
     return {
       name,
       material,
       mesh: {
-        vertices: used.map((k) => mesh.vertices[k]!),
+        vertices: used.map((k) => (isPlain ? inColour(person, mesh.vertices[k]!) : mesh.vertices[k]!)),
         faces: faces.map((f) => f.map((k) => place.get(k)!)),
       },
       normals: used.map((k) => normals[k]!),
@@ -109,7 +131,7 @@ export const faceParts = (person: Person, skinMaterial: number, mouthMaterial: n
       skinMaterial,
       mesh.faces.filter((f) => !isInside(f)),
     ),
-    cut('Mouth', mouthMaterial, mesh.faces.filter(isInside)),
+    cut('Mouth', mouthMaterial, mesh.faces.filter(isInside), true),
   ];
 };
 
@@ -147,6 +169,7 @@ export const buildMorphs = (person: Person, mesh: Mesh<FaceVertex>, normals: rea
 const smoothNormals = (person: Person, mesh: Mesh<FaceVertex>, normals: Vec[]) => {
   const field = headField(person);
   for (const [k, v] of mesh.vertices.entries()) {
+    if (v.part === 'brow') normals[k] = normalize(mixVec(slope(field, v.q, 0.25), [0, 0.1, 1], 0.75));
     if (v.part !== 'skin') continue;
     const lid = v.eye ? smooth(0.9, 1.6, v.eye.d) : 1;
     const lips = v.mouth ? smooth(1.6, 2.7, v.mouth.t) : 1;

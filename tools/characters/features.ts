@@ -40,9 +40,9 @@ const sheet = (
 export const buildTeeth = (person: Person, field: Field): Mesh<FaceVertex> => {
   const mesh = emptyMesh<FaceVertex>();
   const m = person.face.mouth;
-  const front = frontAt(field, 0, m.y)[2] - 0.5;
+  const front = frontAt(field, 0, m.y)[2] - 0.6;
   for (const sign of [1, -1] as const) {
-    const wide = sign === 1 ? 2.5 : 2.25;
+    const wide = sign === 1 ? 2.2 : 2.05;
     const edge = m.y + (sign === 1 ? -0.4 : -0.34);
     const high = sign === 1 ? 0.95 : 0.85;
     sheet(mesh, 22, 4, sign === 1 ? 'upperTeeth' : 'lowerTeeth', (u, v) => {
@@ -112,7 +112,8 @@ export const buildBrows = (person: Person, field: Field): Mesh<FaceVertex> => {
             ],
             u,
           ) -
-        b.tilt * (1 - u) * 1.2;
+        b.tilt * (1 - u) * 1.2 +
+        (b.raise / 2) * side * smooth(0, 0.6, u);
       const thick =
         b.thick *
         curve(
@@ -127,17 +128,18 @@ export const buildBrows = (person: Person, field: Field): Mesh<FaceVertex> => {
         );
       const y = middle + (0.5 - v) * 2 * thick * 0.62;
       const q = frontAt(field, x, y);
-      const lift = 0.17 * Math.sin(Math.PI * v) * smooth(0, 0.12, u) * smooth(1, 0.85, u) - 0.05;
-      return [side * q[0], q[1] + (side === 1 ? 0 : 0.06), q[2] + lift];
+      const lift = 0.17 * Math.sin(Math.PI * v) * smooth(0, 0.12, u) * smooth(1, 0.85, u) - 0.03;
+      return [side * q[0], q[1], q[2] + lift];
     });
     if (side === 1) for (const f of mesh.faces.slice(first)) f.reverse();
   }
   return mesh;
 };
 
-/** Both ears: a cupped shell with rim, hollow and lobe. */
+/** Both ears: a cupped shell with rim, hollow and lobe; a bob hides them. */
 export const buildEars = (person: Person, field: Field): Mesh<FaceVertex> => {
   const mesh = emptyMesh<FaceVertex>();
+  if (person.hair === 'bob') return mesh;
   const size = person.face.ear.size;
   for (const side of [1, -1] as const) {
     const root = surfaceAt(field, { lon: Math.PI / 2 + 0.1, b: -0.9 });
@@ -155,8 +157,8 @@ export const buildEars = (person: Person, field: Field): Mesh<FaceVertex> => {
     ];
     for (const [r, out] of steps)
       rings.push(
-        Array.from({ length: 18 }, (_, i) => {
-          const a = (i / 18) * Math.PI * 2;
+        Array.from({ length: 14 }, (_, i) => {
+          const a = (i / 14) * Math.PI * 2;
           const up = Math.sin(a);
           const back = -Math.cos(a);
           const lobe = up < 0 ? 1 - 0.3 * up * up : 1;

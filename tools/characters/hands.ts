@@ -16,17 +16,17 @@ import {
 import { bridge, emptyMesh, fan, type Mesh, relax, type Skin } from './mesh.ts';
 import type { Person } from './people.ts';
 import { FINGERS, fingerJoints, joints } from './skeleton.ts';
-import { torsoSkin } from './weights.ts';
+import { armSkin, softenSkin } from './weights.ts';
 
-/** Columns of the forearm and palm: four fingers of three cells above and below, two cells on each edge. */
-const COUNT = 28;
-const FINGER_ANGLES = [42, 76, 104, 138, 180, 222, 256, 284, 318, 360].map((d) => (d * Math.PI) / 180);
+/** Columns of forearm and palm: four fingers of two cells above and below, two cells on each edge. */
+const COUNT = 20;
+const FINGER_ANGLES = [42, 90, 138, 180, 222, 270, 318, 360].map((d) => (d * Math.PI) / 180);
 
 /** Place of column `k` around the hand: across (+1 index side … -1 little side) and up (+1 back … -1 palm). */
 const column = (k: number): [across: number, up: number] => {
-  if (k <= 12) return [1 - k / 6, 1];
-  if (k === 13) return [-1.12, 0];
-  if (k <= 26) return [-1 + (k - 14) / 6, -1];
+  if (k <= 8) return [1 - k / 4, 1];
+  if (k === 9) return [-1.12, 0];
+  if (k <= 18) return [-1 + (k - 10) / 4, -1];
   return [1.12, 0];
 };
 
@@ -36,7 +36,7 @@ const fingerSkin = (finger: number, t: number): Skin => {
   const [a, b] = finger === 0 ? [0.38, 0.7] : [0.46, 0.76];
   const first = smooth(a - 0.09, a + 0.09, t);
   const second = smooth(b - 0.08, b + 0.08, t);
-  const root = finger === 0 ? smooth(-0.12, 0.2, t) : smooth(-0.08, 0.1, t);
+  const root = finger === 0 ? smooth(-0.12, 0.26, t) : smooth(-0.18, 0.32, t);
   return [
     ['leftHand', 1 - root],
     [name(0), root * (1 - first)],
@@ -44,6 +44,9 @@ const fingerSkin = (finger: number, t: number): Skin => {
     [name(2), root * first * second],
   ];
 };
+
+/** Colour by how far a place faces up (back of the hand), how warm it is, and as a nail. */
+type Tint = (up: number, warm: number, nail?: number) => Vec;
 
 /** The left forearm from inside the sleeve and the left hand, palm down, fingers along +X. */
 export const buildHand = (person: Person, sleeveEnd: number): Mesh => {
@@ -54,7 +57,9 @@ export const buildHand = (person: Person, sleeveEnd: number): Mesh => {
   const skin = colour(person.colours.skin);
   const blush = colour(person.colours.blush);
   const palm = mixVec(mixVec(skin, colour('#e8b090'), 0.5), blush, 0.2);
-  const tint = (up: number, warm: number) => mixVec(mixVec(skin, palm, smooth(0.2, -0.8, up)), blush, warm);
+  const shell = scale(mixVec(mixVec(skin, palm, 0.5), blush, 0.2), 1.1);
+  const tint: Tint = (up, warm, nail = 0) =>
+    mixVec(mixVec(mixVec(skin, palm, smooth(0.2, -0.8, up)), blush, warm), shell, nail);
   const fingers = fingerJoints(person);
   const arm = person.body.arm;
 
@@ -66,52 +71,58 @@ export const buildHand = (person: Person, sleeveEnd: number): Mesh => {
       const box: Vec = [0, thick * up * (1 - 0.25 * across * across), half * across * 0.94];
       const z = mix(round[2], box[2], flat);
       const bend = arc * (1 - (z / half) ** 2) - arc * 0.5;
-      const p: Vec = [x, j.shoulderY + drop + mix(round[1], box[1], flat) + bend, -0.012 + z];
       const t = (x - wristX) / l;
-      const owner: Skin = t > 0.05 ? [['leftHand', 1]] : torsoSkin(person, p);
-      return put(mesh, p, tint(up, t > 0.4 ? 0.18 : 0), owner);
+      // Balls of thumb and little finger, the hollow between them.
+      const ball = up < 0 ? 0.03 * bell((across - 0.62) / 0.34, 1) * bell((t - 0.22) / 0.14, 1) : 0;
+      const heel = up < 0 ? 0.018 * bell((across + 0.7) / 0.3, 1) * bell((t - 0.2) / 0.16, 1) : 0;
+      const p: Vec = [
+        x,
+        j.shoulderY + drop + mix(round[1], box[1], flat) + bend - (ball + heel) * l,
+        -0.012 + z,
+      ];
+      const owner: Skin = t > 0.05 ? [['leftHand', 1]] : armSkin(person, x);
+      return put(mesh, p, tint(up, t > 0.4 ? 0.12 : 0), owner);
     });
   const rings: number[][] = [];
   const elbow = j.shoulderX + j.arm;
-  for (const x of [
-    sleeveEnd,
-    mix(sleeveEnd, wristX, 0.35),
-    mix(sleeveEnd, wristX, 0.7),
-    mix(sleeveEnd, wristX, 0.9),
-  ]) {
+  for (const x of [0, 0.4, 0.75].map((t) => mix(sleeveEnd, wristX, t))) {
     const t = (x - elbow) / j.forearm;
     const r =
       curve(
         [
           [0, 0.041],
-          [0.25, 0.042],
+          [0.25, 0.0415],
           [0.6, 0.035],
-          [0.9, 0.0285],
-          [1, 0.028],
+          [0.9, 0.0275],
+          [1, 0.027],
         ],
         t,
       ) * arm;
     rings.push(palmRing(x, r, mix(r, r * 0.8, t), 0, 0, 0));
   }
-  rings.push(palmRing(wristX, 0.0305 * arm ** 0.6, 0.0215 * arm ** 0.6, 0.25, 0, 0));
+  rings.push(palmRing(wristX - 0.012, 0.0285 * arm ** 0.6, 0.0205 * arm ** 0.6, 0.2, 0, 0));
+  rings.push(palmRing(wristX + 0.006, 0.0295 * arm ** 0.6, 0.0205 * arm ** 0.6, 0.3, 0, 0));
   const thumbRow = rings.length;
   const palmRows = [
-    [0.1, 0.178, 0.125, 0.5],
-    [0.19, 0.2, 0.132, 0.6],
-    [0.28, 0.215, 0.126, 0.7],
-    [0.37, 0.222, 0.112, 0.8],
-    [0.435, 0.224, 0.098, 0.9],
+    [0.1, 0.182, 0.122, 0.5],
+    [0.2, 0.206, 0.126, 0.6],
+    [0.3, 0.22, 0.116, 0.72],
+    [0.41, 0.226, 0.098, 0.86],
   ] as const;
   for (const [t, half, thick, flat] of palmRows)
     rings.push(palmRing(wristX + t * l, half * l, thick * l * 0.93, flat, -0.003, 0.016 * l));
-  const knuckles = palmRing(wristX + 0.485 * l, 0.224 * l, 0.078 * l, 1, -0.003, 0.02 * l);
-  for (const k of knuckles) {
-    const [across] = column(knuckles.indexOf(k));
-    mesh.vertices[k]!.p[0] -= 0.035 * l * across * across + (across < 0 ? 0.03 * l * -across : 0);
+  const knuckles = palmRing(wristX + 0.485 * l, 0.226 * l, 0.078 * l, 1, -0.003, 0.022 * l);
+  for (const [i, k] of knuckles.entries()) {
+    const [across, up] = column(i);
+    const v = mesh.vertices[k]!;
+    v.p[0] -= 0.035 * l * across * across + (across < 0 ? 0.03 * l * -across : 0);
+    // Each finger's knuckle rises, the cells between sink.
+    if (up > 0 && i % 2 === 1) v.colour = tint(1, 0.3);
+    if (up > 0) v.p[1] += (i % 2 === 1 ? 0.03 : -0.016) * l;
   }
   rings.push(knuckles);
 
-  const inThumb = (row: number, k: number) => row >= thumbRow && row < thumbRow + 3 && (k === 26 || k === 27);
+  const inThumb = (row: number, k: number) => row >= thumbRow && row < thumbRow + 3 && (k === 18 || k === 19);
   for (let r = 0; r + 1 < rings.length; r++)
     for (let k = 0; k < COUNT; k++) {
       if (inThumb(r, k)) continue;
@@ -119,22 +130,22 @@ export const buildHand = (person: Person, sleeveEnd: number): Mesh => {
       mesh.faces.push([rings[r + 1]![k]!, rings[r + 1]![n]!, rings[r]![n]!, rings[r]![k]!]);
     }
 
-  const web = [knuckles[27]!];
+  const web = [knuckles[19]!];
   for (let f = 1; f < 4; f++) {
-    const a = mesh.vertices[knuckles[3 * f]!]!.p;
-    const b = mesh.vertices[knuckles[26 - 3 * f]!]!.p;
-    const p = add(scale(add(a, b), 0.5), [0.012 * l, -0.006 * l, 0]);
+    const a = mesh.vertices[knuckles[2 * f]!]!.p;
+    const b = mesh.vertices[knuckles[18 - 2 * f]!]!.p;
+    const p = add(scale(add(a, b), 0.5), [0.02 * l, -0.006 * l, 0]);
     web.push(put(mesh, p, tint(-0.3, 0.25), [['leftHand', 1]]));
   }
-  web.push(knuckles[13]!);
+  web.push(knuckles[9]!);
   for (let f = 0; f < 4; f++) {
     const loop = [
-      ...[0, 1, 2, 3].map((k) => knuckles[3 * f + k]!),
+      ...[0, 1, 2].map((k) => knuckles[2 * f + k]!),
       web[f + 1]!,
-      ...[3, 2, 1, 0].map((k) => knuckles[26 - 3 * f - k]!),
+      ...[2, 1, 0].map((k) => knuckles[18 - 2 * f - k]!),
       web[f]!,
     ];
-    finger(mesh, loop, fingers[f + 1]!, f + 1, [0.098, 0.1, 0.094, 0.08][f]! * l * 0.5, [0, 1, 0], tint);
+    finger(mesh, loop, fingers[f + 1]!, f + 1, [0.102, 0.104, 0.098, 0.084][f]! * l * 0.5, [0, 1, 0], tint);
   }
   const side = [0, 1, 2, 3].map((r) => rings[thumbRow + r]!);
   const border = [
@@ -142,20 +153,21 @@ export const buildHand = (person: Person, sleeveEnd: number): Mesh => {
     side[1]![0]!,
     side[2]![0]!,
     side[3]![0]!,
-    side[3]![27]!,
-    side[3]![26]!,
-    side[2]![26]!,
-    side[1]![26]!,
-    side[0]![26]!,
-    side[0]![27]!,
+    side[3]![19]!,
+    side[3]![18]!,
+    side[2]![18]!,
+    side[1]![18]!,
+    side[0]![18]!,
+    side[0]![19]!,
   ];
-  finger(mesh, border, fingers[0]!, 0, 0.118 * l * 0.5, normalize([0.25, 0.75, 0.6]), tint);
+  finger(mesh, border, fingers[0]!, 0, 0.122 * l * 0.5, normalize([0.25, 0.75, 0.6]), tint);
   const knuckleX = wristX + 0.47 * l;
-  relax(mesh, 3, (v) => 0.5 * bell((v.p[0] - knuckleX) / (0.07 * l), 1));
+  relax(mesh, 1, (v) => 0.4 * bell((v.p[0] - knuckleX) / (0.06 * l), 1));
+  softenSkin(mesh, 2, 0.35);
   return mesh;
 };
 
-const STEPS = [0.12, 0.26, 0.38, 0.46, 0.54, 0.66, 0.76, 0.85, 0.94, 0.985] as const;
+const STEPS = [0.15, 0.37, 0.46, 0.55, 0.68, 0.76, 0.84, 0.93, 0.985] as const;
 
 const finger = (
   mesh: Mesh,
@@ -164,7 +176,7 @@ const finger = (
   index: number,
   radius: number,
   nail: Vec,
-  tint: (up: number, warm: number) => Vec,
+  tint: Tint,
 ) => {
   const thumb = index === 0;
   const knots = thumb ? [0, 0.38, 0.7, 1] : [0, 0.46, 0.76, 1];
@@ -196,16 +208,19 @@ const finger = (
       );
       order = loop.map((_, k) => begin + (k / loop.length) * 2 * Math.PI);
     }
-    const joint = Math.max(0, 1 - Math.min(...knots.slice(1, 3).map((k) => Math.abs(k - t))) / 0.1);
-    const round = t > 0.8 ? Math.sqrt(Math.max(0.02, 1 - ((t - 0.8) / 0.205) ** 2)) : 1;
-    const r = radius * mix(1.08, 0.82, t) * (1 + 0.06 * joint) * (t > 0.8 ? mix(1, round, 0.92) : 1);
+    const joint = Math.max(0, 1 - Math.min(...knots.slice(1, 3).map((k) => Math.abs(k - t))) / 0.08);
+    const round = t > 0.84 ? Math.sqrt(Math.max(0.03, 1 - ((t - 0.84) / 0.165) ** 2)) : 1;
+    const r = radius * mix(1.06, 0.84, t) * (1 + 0.05 * joint) * round;
     const next = order.map((a) => {
-      const p = around(centre, scale(right, r), scale(up, r * 0.92), a);
-      const isNail = t > 0.8 && Math.sin(a) > 0.6;
+      const above = Math.sin(a);
+      // Pads below, a flat nail above.
+      const pad = above < 0 ? 1 + 0.07 * bell((t - 0.89) / 0.06, 1) + 0.04 * bell((t - 0.61) / 0.07, 1) : 1;
+      const isNail = t > 0.83 && above > 0.6;
+      const p = around(centre, scale(right, r), scale(up, r * 0.92 * pad * (isNail ? 0.93 : 1)), a);
       return put(
         mesh,
         p,
-        isNail ? tint(-0.4, 0.08) : tint(Math.sin(a), 0.12 + 0.2 * joint + 0.2 * smooth(0.75, 1, t)),
+        tint(above, 0.08 + 0.22 * joint + 0.14 * smooth(0.75, 1, t), isNail ? 0.85 : 0),
         fingerSkin(index, t),
       );
     });
@@ -213,6 +228,6 @@ const finger = (
     ring = next;
   }
   const end = pointAt(1);
-  const tip = put(mesh, end, tint(0, 0.35), fingerSkin(index, 1));
+  const tip = put(mesh, end, tint(0, 0.3, 0.3), fingerSkin(index, 1));
   fan(mesh, [...ring].reverse(), tip);
 };

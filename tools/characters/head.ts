@@ -7,7 +7,7 @@ import type { Field } from './sdf.ts';
 import { CROWN, eyeCentre, headField, type Place, placeOf, surfaceAt } from './skull.ts';
 
 /** What a vertex of the face belongs to; shapes.ts moves it accordingly. */
-export type Part = 'skin' | 'mouth' | 'upperTeeth' | 'lowerTeeth' | 'tongue' | 'brow' | 'ear';
+export type Part = 'skin' | 'mouth' | 'upperTeeth' | 'lowerTeeth' | 'tongue' | 'brow' | 'ear' | 'lash';
 
 /** A vertex of the face: `q` is its place in face units; tags say where it sits around an eye or the mouth. */
 export type FaceVertex = Vertex & {
@@ -15,6 +15,8 @@ export type FaceVertex = Vertex & {
   part: Part;
   b: number;
   along?: number;
+  /** How much of the sky the point sees, 0…1. */
+  open?: number;
   eye?: EyeTag;
   mouth?: MouthTag;
 };

@@ -1,5 +1,6 @@
 import type { FaceVertex } from './head.ts';
 import { bell, clamp, mix, scale, smooth, sub, turnX, type Vec } from './math.ts';
+import { lipLine } from './mouth.ts';
 import type { Person } from './people.ts';
 import type { Shape } from './shapes.ts';
 
@@ -7,21 +8,24 @@ import type { Shape } from './shapes.ts';
 export const HINGE: Vec = [0, -2.4, 0.6];
 export const JAW_ANGLE = 0.4;
 
+/** Parts that no shape of mouth or jaw moves. */
+const STAYING: ReadonlySet<FaceVertex['part']> = new Set(['upperTeeth', 'brow', 'ear', 'lash']);
+
 /** How far a face vertex follows the jaw: 1 at the chin, the lower lip and the lower teeth, 0 above the mouth. */
 export const jawShare = (person: Person, v: FaceVertex): number => {
   if (v.part === 'lowerTeeth' || v.part === 'tongue') return 1;
-  if (v.part === 'upperTeeth' || v.part === 'brow' || v.part === 'ear') return 0;
+  if (STAYING.has(v.part)) return 0;
   const m = person.face.mouth;
   const [x, y, z] = v.q;
   if (v.mouth && v.mouth.t <= 1) {
-    const inward = smooth(0, 1.9, m.width - Math.abs(m.width * Math.cos(v.mouth.angle)));
+    const inward = smooth(0, 2.2, m.width - Math.abs(m.width * Math.cos(v.mouth.angle)));
     return mix(mix(0.36, 1, inward), mix(0.36, 0.05, inward), (v.mouth.side + 1) / 2);
   }
   const dx = Math.abs(x) - m.width;
-  const dy = y - m.y;
+  const dy = y - lipLine(person, x);
   const turn = smooth(1.75, -1.75, Math.atan2(dy, dx));
   const own = mix(0.36, mix(0.03, 1, turn), smooth(0, 2, Math.hypot(dx, dy)));
-  return own * smooth(-2.5, 2.6, z) * smooth(-18.5, -11.4, v.b);
+  return own * smooth(-1.4, -5, y) * smooth(-2.5, 2.6, z) * smooth(-20.5, -11.4, v.b);
 };
 
 /** The move of a point fixed to the jaw at jawOpen 1. */
@@ -31,7 +35,7 @@ export const jawMove = (q: Vec): Vec => sub(turnX(q, HINGE, JAW_ANGLE), q);
 export const mouthShapes = (person: Person): Record<string, Shape> => {
   const m = person.face.mouth;
   const W = m.width;
-  const stays = (v: FaceVertex) => v.part === 'upperTeeth' || v.part === 'brow' || v.part === 'ear';
+  const stays = (v: FaceVertex) => STAYING.has(v.part);
   const fixed = (v: FaceVertex) => stays(v) || v.part === 'lowerTeeth' || v.part === 'tongue';
 
   /** 1 on the lips, falling to 0 at `reach` from them; fades along the mouth bag. */
@@ -47,10 +51,12 @@ export const mouthShapes = (person: Person): Record<string, Shape> => {
     if (!v.mouth) return 0;
     const own = clamp(sign * Math.sin(v.mouth.angle));
     return (
-      own ** 0.6 *
+      smooth(0, 0.62, own) *
       (v.mouth.t > 1 ? smooth(2.75, 1, v.mouth.t) : v.mouth.t < 0 ? smooth(-0.95, -0.3, v.mouth.t) : 1)
     );
   };
+  /** 1 in the middle of the lips, 0 where they end: there both hang together. */
+  const middle = (v: FaceVertex) => smooth(0.92 * W, 0.45 * W, Math.abs(v.q[0]));
   const leftSide = (x: number) => smooth(-1.5, 1.7, x);
 
   /** Pull at the left mouth corner: strong there, dying away like 1/(1 + d²). */
@@ -90,7 +96,7 @@ export const mouthShapes = (person: Person): Record<string, Shape> => {
     (sign: 1 | -1, border: Vec, line: Vec): Shape =>
     (v) => {
       if (fixed(v)) return [0, 0, 0];
-      const w = lip(v, sign) * (v.mouth && v.mouth.t > 1 ? smooth(2.3, 1, v.mouth.t) : 1);
+      const w = middle(v) * lip(v, sign) * (v.mouth && v.mouth.t > 1 ? smooth(2.3, 1, v.mouth.t) : 1);
       const r = red(v);
       return [0, mix(line[1], border[1], r) * w, mix(line[2], border[2], r) * w];
     };
@@ -99,21 +105,17 @@ export const mouthShapes = (person: Person): Record<string, Shape> => {
     (v) => {
       if (fixed(v)) return [0, 0, 0];
       const x = v.q[0] * sign;
-      const w = near(v, 3.6);
+      const w = near(v, 3.6) * smooth(-1.5, -6, v.q[1]);
       const lead = smooth(0, W, x);
       const trail = smooth(0, -W, x);
-      return [
-        sign * w * (1.35 - 0.6 * lead),
-        w * (0.06 + 0.4 * lead),
-        w * (-0.08 + 0.6 * trail - 0.12 * lead),
-      ];
+      return [sign * w * (1 - 0.42 * lead), w * (0.06 + 0.4 * lead), w * (-0.08 + 0.6 * trail - 0.12 * lead)];
     };
 
   return {
     jawOpen: (v) => scale(jawMove(v.q), jaw(v)),
     jawForward: (v) => scale([0, -0.12, 1.05], jaw(v)),
     // Both lips go along some way, or the teeth would come out at a corner.
-    jawLeft: (v) => scale([0.85, 0.03, 0.02], Math.max(jaw(v), stays(v) ? 0 : 0.45 * near(v, 2.4))),
+    jawLeft: (v) => scale([0.85, 0.03, 0.02], Math.max(jaw(v), stays(v) ? 0 : 0.36 * near(v, 2.4))),
     mouthClose: (v) => {
       if (fixed(v) || !v.mouth) return [0, 0, 0];
       const t = v.mouth.t;
@@ -133,8 +135,8 @@ export const mouthShapes = (person: Person): Record<string, Shape> => {
         if (fixed(v)) return [0, 0, 0];
         const w = leftSide(v.q[0]);
         const r = red(v);
-        const u = lip(v, 1) * w;
-        const l = lip(v, -1) * w;
+        const u = middle(v) * lip(v, 1) * w;
+        const l = middle(v) * lip(v, -1) * w;
         return [-0.05 * (u + l), -0.26 * u * r + 0.34 * l * r + 0.03 * l, -0.07 * u + 0.1 * l * r - 0.04 * l];
       },
       patch([0.9, -9.2, 8], 1.5, [-0.04, 0.24, 0.12]),
@@ -158,7 +160,7 @@ export const mouthShapes = (person: Person): Record<string, Shape> => {
       const u = lip(v, 1);
       const l = lip(v, -1);
       const r = red(v);
-      return [-v.q[0] * 0.2 * w, 0.56 * u - 0.86 * l, w * 0.82 + u * 0.08 * r - l * 0.18 * r];
+      return [-v.q[0] * 0.2 * w, 0.22 * u - 0.86 * l, w * 0.82 + u * 0.08 * r - l * 0.18 * r];
     },
     mouthLeft: shift(1),
     mouthRight: shift(-1),
@@ -167,18 +169,18 @@ export const mouthShapes = (person: Person): Record<string, Shape> => {
     mouthShrugLower: sum(
       (v) => {
         if (fixed(v)) return [0, 0, 0];
-        const l = lip(v, -1);
+        const l = middle(v) * lip(v, -1);
         const r = red(v);
         return [0, l * mix(0.22, 0.5, r), l * mix(0.3, 0.42, r)];
       },
-      (v) => scale([0, 0.16, 0.06], fixed(v) ? 0 : lip(v, 1)),
+      (v) => scale([0, 0.08, 0.06], fixed(v) ? 0 : lip(v, 1)),
       patch([0, -9.8, 8], 1.9, [0, 0.6, 0.35]),
     ),
-    mouthShrugUpper: (v) => (fixed(v) ? [0, 0, 0] : scale([0, 0.5, 0.14], lip(v, 1))),
+    mouthShrugUpper: (v) => (fixed(v) ? [0, 0, 0] : scale([0, 0.2, 0.14], lip(v, 1))),
     mouthUpperUpLeft: sum(
       (v) => {
         const side = bell(v.q[0] - 1.25, 1.5) * leftSide(v.q[0]);
-        return fixed(v) ? [0, 0, 0] : scale([0.12, 0.82, 0.02], lip(v, 1) * side);
+        return fixed(v) ? [0, 0, 0] : scale([0.12, 0.46, 0.02], lip(v, 1) * side);
       },
       corner([0.02, 0.24, 0], 0.9),
       patch([1.7, -4.4, 8.4], 1.1, [0.1, 0.36, -0.02]),
@@ -199,10 +201,10 @@ export const mouthShapes = (person: Person): Record<string, Shape> => {
       return [s * 0.95 * w, 0.1 * w, 1.15 * w + lips];
     },
     noseSneerLeft: sum(
-      patch([1.7, -4, 8.4], 1.35, [0.1, 0.8, -0.05]),
+      (v) => scale(patch([1.7, -4, 8.4], 1.35, [0.1, 0.46, -0.05])(v), smooth(-0.9, 1.9, v.q[0])),
       patch([1.3, 1.2, 8], 1.3, [-0.08, -0.3, 0.1]),
       (v) =>
-        fixed(v) ? [0, 0, 0] : scale([0.04, 0.5, 0], lip(v, 1) * bell(v.q[0] - 1.4, 1.3) * leftSide(v.q[0])),
+        fixed(v) ? [0, 0, 0] : scale([0.04, 0.34, 0], lip(v, 1) * bell(v.q[0] - 1.4, 1.3) * leftSide(v.q[0])),
     ),
     tongueOut: (v) => {
       if (v.part === 'tongue') {

@@ -25,8 +25,20 @@ export type Person = {
       bow: number;
       forward: number;
       corner: number;
+      /** How much of the lips' colour shows (0…1). */
+      tint: number;
     };
-    eyebrow: { thick: number; y: number; arch: number; inner: number; outer: number; tilt: number };
+    /** How red cheeks and nose are (0…1). */
+    flush: number;
+    eyebrow: {
+      thick: number;
+      y: number;
+      arch: number;
+      inner: number;
+      outer: number;
+      tilt: number;
+      raise: number;
+    };
     ear: { size: number };
   };
   body: {
@@ -44,6 +56,9 @@ export type Person = {
   colours: {
     skin: string;
     blush: string;
+    /** Skin in deep shade. */
+    shade: string;
+    brow: string;
     lips: string;
     inner: string;
     hair: string;
@@ -56,6 +71,10 @@ export type Person = {
     trousers: string;
     shoe: string;
     sole: string;
+    lace: string;
+    sock: string;
+    belt: string;
+    button: string;
     accent: string;
   };
   hair: 'bob' | 'short';
@@ -64,6 +83,8 @@ export type Person = {
   freckles: number;
   /** Darkness (0…1) of the skin above the upper lashes. */
   lash: number;
+  /** Tint (0…1) of the upper lids. */
+  lid: number;
   clothes: 'sweater' | 'overshirt';
 };
 
@@ -76,15 +97,25 @@ export const ada: Person = {
   head: 0.266,
   face: {
     cranium: 1,
-    jaw: 0.82,
-    chin: { width: 0.82, forward: 0.1, drop: 0.1 },
+    jaw: 0.76,
+    chin: { width: 0.78, forward: 0.75, drop: 0.1 },
     cheek: 0.95,
     brow: { heavy: 0.7 },
     neck: 0.76,
-    nose: { width: 0.82, length: 0.98, tip: 0.95, bridge: 0.9 },
-    eye: { x: 3.6, radius: 2.3, width: 1.98, upper: 1.12, lower: 0.9, tilt: 0.16 },
-    mouth: { y: -7.35, width: 2.75, upper: 0.6, lower: 0.84, bow: 1, forward: -0.1, corner: 0.4 },
-    eyebrow: { thick: 0.72, y: 2.755, arch: 0.45, inner: 1.45, outer: 5.75, tilt: 0 },
+    nose: { width: 0.8, length: 0.9, tip: 0.45, bridge: 0.7 },
+    eye: { x: 3.6, radius: 2.3, width: 2.02, upper: 0.9, lower: 1.04, tilt: 0.24 },
+    mouth: {
+      y: -7.2,
+      width: 2.7,
+      upper: 0.56,
+      lower: 0.82,
+      bow: 1,
+      forward: 0.25,
+      corner: 0.5,
+      tint: 0.9,
+    },
+    flush: 0.62,
+    eyebrow: { thick: 0.68, y: 2.25, arch: 0.55, inner: 1.5, outer: 5.85, tilt: 0.1, raise: 0.16 },
     ear: { size: 0.95 },
   },
   body: {
@@ -96,29 +127,36 @@ export const ada: Person = {
     belly: 0.094,
     arm: 0.92,
     leg: 0.95,
-    hand: 0.176,
+    hand: 0.185,
   },
   colours: {
-    skin: '#eebd9c',
-    blush: '#e58d76',
-    lips: '#c8756a',
+    skin: '#f0bb96',
+    blush: '#e4745c',
+    shade: '#a85a41',
+    brow: '#6e3519',
+    lips: '#cf5f55',
     inner: '#7a2e2e',
-    hair: '#7a4022',
-    hairTip: '#a8622f',
+    hair: '#7c3a1a',
+    hairTip: '#b5652c',
     iris: '#5f8f6a',
     irisDark: '#27412f',
     shirt: '#f1e7d4',
-    top: '#3f6f73',
-    trim: '#35595d',
-    trousers: '#49526a',
-    shoe: '#e9e2d3',
+    top: '#6b9995',
+    trim: '#5a8783',
+    trousers: '#3f4863',
+    shoe: '#cfc3ae',
     sole: '#f7f3ea',
+    lace: '#d9a03c',
+    sock: '#d9a03c',
+    belt: '#6b4630',
+    button: '#e9dfc8',
     accent: '#e0a63a',
   },
   hair: 'bob',
   beard: 0,
   freckles: 54,
-  lash: 0.6,
+  lash: 1,
+  lid: 0.5,
   clothes: 'sweater',
 };
 
@@ -131,15 +169,25 @@ export const bo: Person = {
   head: 0.256,
   face: {
     cranium: 1.03,
-    jaw: 1.09,
-    chin: { width: 1.25, forward: 0.3, drop: 0 },
-    cheek: 1,
+    jaw: 1.02,
+    chin: { width: 1.25, forward: 0.75, drop: 0.1 },
+    cheek: 1.1,
     brow: { heavy: 1.05 },
     neck: 1.02,
-    nose: { width: 1.22, length: 0.96, tip: 1.12, bridge: 1.08 },
-    eye: { x: 3.7, radius: 2.2, width: 1.9, upper: 1.05, lower: 0.86, tilt: 0.05 },
-    mouth: { y: -7.3, width: 3.35, upper: 0.8, lower: 1, bow: 0.7, forward: 0.2, corner: 0.52 },
-    eyebrow: { thick: 0.72, y: 2.75, arch: 0.3, inner: 1.35, outer: 5.9, tilt: 0.06 },
+    nose: { width: 1.3, length: 0.98, tip: 0.9, bridge: 0.8 },
+    eye: { x: 3.75, radius: 2.2, width: 1.92, upper: 0.86, lower: 0.9, tilt: 0.12 },
+    mouth: {
+      y: -7.25,
+      width: 3.2,
+      upper: 0.78,
+      lower: 0.98,
+      bow: 0.7,
+      forward: 0.3,
+      corner: 0.7,
+      tint: 0.75,
+    },
+    flush: 0.5,
+    eyebrow: { thick: 0.88, y: 2.25, arch: 0.5, inner: 1.45, outer: 6.1, tilt: -0.04, raise: -0.16 },
     ear: { size: 1.05 },
   },
   body: {
@@ -148,32 +196,39 @@ export const bo: Person = {
     waist: 0.15,
     hip: 0.15,
     depth: 1.12,
-    belly: 0.128,
+    belly: 0.135,
     arm: 1.18,
     leg: 1.12,
-    hand: 0.182,
+    hand: 0.189,
   },
   colours: {
-    skin: '#8f5b3d',
-    blush: '#a0543f',
-    lips: '#94574b',
+    skin: '#94532f',
+    blush: '#99402a',
+    shade: '#4a2415',
+    brow: '#24160f',
+    lips: '#8a4438',
     inner: '#54211f',
     hair: '#1d1513',
     hairTip: '#33251f',
     iris: '#5b3419',
     irisDark: '#2a150a',
     shirt: '#efe6d6',
-    top: '#b5543a',
-    trim: '#94402b',
-    trousers: '#4d5a48',
+    top: '#b9573a',
+    trim: '#9a452d',
+    trousers: '#465142',
     shoe: '#3a2c26',
     sole: '#e8dfd0',
+    lace: '#e8dfd0',
+    sock: '#d8b04a',
+    belt: '#4a3022',
+    button: '#f1e6d2',
     accent: '#f0c04d',
   },
   hair: 'short',
   beard: 1,
   freckles: 0,
-  lash: 0.25,
+  lash: 0.35,
+  lid: 0.25,
   clothes: 'overshirt',
 };
 

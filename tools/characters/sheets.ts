@@ -1,6 +1,8 @@
 import { people } from './people.ts';
+import { FINGERS_SHOWN, GESTURES, POSES, type Pose, REST, SEATED, TALK, WALKING } from './poses.ts';
 import { SHAPE_NAMES } from './shapes.ts';
 import type { Sheet, Shot } from './studio.ts';
+import { VISEMES } from './visemes.ts';
 import { PRESETS } from './vrm.ts';
 
 const names = people.map((p) => p.name);
@@ -10,83 +12,25 @@ const grid = (columns: number, width: number, height: number, shots: readonly Sh
   height,
   shots,
 });
+const standing = names.map((name) => REST[name]!);
+const both: Shot = { who: names, poses: standing, camera: { away: 4.6, look: 0.5, tilt: 2, fov: 25 } };
+const talk: Shot = {
+  who: names,
+  poses: TALK,
+  turns: [52, -52],
+  camera: { away: 2.75, look: 0.75, tilt: 3, fov: 25 },
+  morphs: { mouthSmileLeft: 0.3, mouthSmileRight: 0.35, jawOpen: 0.1 },
+};
 const body = { away: 4.6, look: 0.5, tilt: 2, fov: 24 };
 
-type Pose = NonNullable<Shot['pose']>;
-const fist: Pose = Object.fromEntries(
-  ['left', 'right'].flatMap((side) => {
-    const turn = side === 'left' ? -1 : 1;
-    return [
-      ...['Index', 'Middle', 'Ring', 'Little'].flatMap((f) =>
-        ['Proximal', 'Intermediate', 'Distal'].map((b) => [`${side}${f}${b}`, [0, 0, turn * 1.35]] as const),
-      ),
-      [`${side}ThumbProximal`, [0, turn * -0.6, 0]] as const,
-      [`${side}ThumbDistal`, [0, turn * -0.8, 0]] as const,
-    ];
-  }),
-);
-
-/** Poses that strain the skin: angles in radians about X, Y, Z. */
-const POSES: Record<string, Pose> = {
-  gesture: {
-    leftUpperArm: [0, -0.5, -1],
-    leftLowerArm: [0, -1.6, 0],
-    rightUpperArm: [0.1, 0, 1.25],
-    rightLowerArm: [0, 0.4, 0],
-    head: [0.1, 0.5, 0.1],
-    neck: [0, 0.3, 0],
-  },
-  raised: {
-    leftUpperArm: [0, 0, 1],
-    rightUpperArm: [0, 0, -0.9],
-    leftLowerArm: [0, -0.6, 0],
-    rightLowerArm: [0, 2.2, 0],
-  },
-  sitting: {
-    leftUpperLeg: [-1.5, 0.1, 0],
-    rightUpperLeg: [-1.5, -0.1, 0],
-    leftLowerLeg: [1.5, 0, 0],
-    rightLowerLeg: [1.5, 0, 0],
-    leftUpperArm: [0, -0.4, -1.2],
-    rightUpperArm: [0, 0.4, 1.2],
-    leftLowerArm: [0, -0.9, 0],
-    rightLowerArm: [0, 0.9, 0],
-  },
-  walking: {
-    leftUpperLeg: [-0.5, 0, 0],
-    rightUpperLeg: [0.4, 0, 0],
-    rightLowerLeg: [0.9, 0, 0],
-    rightToes: [-0.4, 0, 0],
-    leftUpperArm: [0.5, 0, -1.25],
-    rightUpperArm: [-0.5, 0, 1.25],
-    spine: [0.05, 0.15, 0],
-  },
-  fists: {
-    ...fist,
-    leftLowerArm: [0, -1.2, 0],
-    rightLowerArm: [0, 1.2, 0],
-    leftUpperArm: [0, -0.6, -0.9],
-    rightUpperArm: [0, 0.6, 0.9],
-  },
-  bow: {
-    spine: [0.5, 0, 0],
-    chest: [0.3, 0, 0],
-    head: [-0.4, 0.3, 0],
-    leftUpperArm: [0, 0, -1.2],
-    rightUpperArm: [0, 0, 1.2],
-  },
-};
+const byLabel = (a: Shot, b: Shot) => (b.label ?? '').localeCompare(a.label ?? '');
 
 /** All contact sheets by name. */
 export const SHEETS: Record<string, Sheet> = {
-  together: grid(1, 1000, 800, [{ who: names, camera: { away: 4.6, look: 0.5, tilt: 2, fov: 25 } }]),
-  chat: grid(1, 1000, 640, [
-    {
-      who: names,
-      camera: { away: 2.5, look: 0.82, tilt: 1, fov: 25 },
-      morphs: { mouthSmileLeft: 0.3, mouthSmileRight: 0.35, jawOpen: 0.1 },
-    },
-  ]),
+  together: grid(1, 1000, 800, [both]),
+  grey: grid(1, 1000, 800, [{ ...both, grey: true }]),
+  chat: grid(1, 1600, 900, [talk]),
+  phone: grid(1, 390, 844, [{ ...talk, apart: 0.68, camera: { away: 6, look: 0.56, tilt: 3, fov: 24 } }]),
 };
 for (const who of names) {
   SHEETS[`${who}-face`] = grid(3, 560, 640, [
@@ -114,6 +58,11 @@ for (const who of names) {
   SHEETS[`${who}-close`] = grid(2, 640, 720, [
     { who: [who], camera: { turn: 0, away: 0.72, look: 0.922 } },
     { who: [who], camera: { turn: 35, away: 0.72, look: 0.922 } },
+  ]);
+  SHEETS[`${who}-bald`] = grid(3, 420, 520, [
+    { who: [who], without: ['Hair'], camera: { turn: 0, away: 0.85 } },
+    { who: [who], without: ['Hair'], camera: { turn: 40, away: 0.85 } },
+    { who: [who], without: ['Hair'], camera: { turn: 90, away: 0.85 } },
   ]);
   const near = { away: 0.42, look: 0.893 };
   SHEETS[`${who}-mouth`] = grid(4, 400, 300, [
@@ -181,7 +130,11 @@ for (const who of names) {
     4,
     360,
     620,
-    [0, 45, 90, 135, 180, 225, 270, 315].map((turn) => ({ who: [who], camera: { ...body, turn } })),
+    [0, 45, 90, 135, 180, 225, 270, 315].map((turn) => ({
+      who: [who],
+      pose: REST[who]!,
+      camera: { ...body, turn },
+    })),
   );
   SHEETS[`${who}-shapes`] = grid(9, 230, 260, [
     { who: [who], label: 'neutral', camera: { turn: 14, away: 0.62, look: 0.915 } },
@@ -209,19 +162,51 @@ for (const who of names) {
       camera: { turn: 14, away: 0.62, look: 0.915 },
     })),
   );
-  SHEETS[`${who}-poses`] = grid(
+  const shown = (
+    poses: Readonly<Record<string, Pose>>,
+    camera: NonNullable<Shot['camera']>,
+    seat = false,
+  ): Shot[] =>
+    Object.entries(poses).map(([label, pose]) => ({ who: [who], label, pose, seat, settle: 2, camera }));
+  SHEETS[`${who}-poses`] = grid(4, 400, 520, shown(POSES, { ...body, away: 4.2, turn: 30 }));
+  SHEETS[`${who}-gestures`] = grid(5, 360, 520, shown(GESTURES, { ...body, away: 4.2, turn: 15 }));
+  SHEETS[`${who}-walk`] = grid(
     4,
-    400,
+    360,
     520,
-    Object.entries(POSES).flatMap(([label, pose]): Shot[] =>
-      label === 'fists'
-        ? [
-            { who: [who], label, pose, camera: { away: 2, look: 0.72, turn: 10 } },
-            { who: [who], label, pose, camera: { away: 1.2, look: 0.62, turn: 60, side: 0.1 } },
-          ]
-        : [{ who: [who], label, pose, settle: 2, camera: { ...body, away: 4.2, turn: 30 } }],
-    ),
+    [60, 20].flatMap((turn) => shown(WALKING, { ...body, away: 4.4, turn })),
   );
+  SHEETS[`${who}-seated`] = grid(
+    3,
+    460,
+    560,
+    [0, 90, 40]
+      .flatMap((turn) => shown(SEATED, { ...body, look: 0.36, away: 3.8, turn }, true))
+      .sort(byLabel),
+  );
+  SHEETS[`${who}-fingers`] = grid(
+    5,
+    340,
+    380,
+    [-25, 155].flatMap((turn) => shown(FINGERS_SHOWN, { at: 'leftHand', away: 0.62, turn, tilt: 8 })),
+  );
+  SHEETS[`${who}-visemes`] = grid(
+    5,
+    300,
+    300,
+    Object.entries(VISEMES).map(([label, morphs]) => ({
+      who: [who],
+      label,
+      morphs: morphs as Readonly<Record<string, number>>,
+      camera: { turn: 14, away: 0.62, look: 0.885 },
+    })),
+  );
+  SHEETS[`${who}-clothes`] = grid(4, 480, 560, [
+    { who: [who], pose: REST[who]!, camera: { away: 1.7, look: 0.72, turn: 12 } },
+    { who: [who], pose: REST[who]!, camera: { away: 1.7, look: 0.72, turn: 160, tilt: 8 } },
+    { who: [who], pose: REST[who]!, camera: { away: 1.7, look: 0.46, turn: 20 } },
+    { who: [who], pose: REST[who]!, camera: { away: 1.2, look: 0.08, turn: 30, tilt: 15 } },
+  ]);
   SHEETS[`${who}-tpose`] = grid(2, 620, 620, [
     { who: [who], camera: { ...body, fov: 26 }, pose: {} },
     { who: [who], camera: { ...body, fov: 26, turn: 30, tilt: 30 }, pose: {} },

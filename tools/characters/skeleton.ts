@@ -73,6 +73,59 @@ export const fingerJoints = (person: Person): Vec[][] => {
   return fingers;
 };
 
+/** A bone that follows a share of another's turn: half of a joint's bend keeps its volume, a share of a roll spreads its twist. */
+export type Helper = {
+  name: string;
+  parent: string;
+  /** The bone at whose place it lies, and how far above (metres). */
+  at: string;
+  lift?: number;
+  source: string;
+  weight: number;
+  roll?: 'X';
+};
+
+/** The helper bones of both sides: VRM's node constraints drive them, wherever the motion comes from. */
+export const HELPERS: readonly Helper[] = (['left', 'right'] as const).flatMap((side) => [
+  ...(
+    [
+      ['UpperArm', 'Shoulder'],
+      ['LowerArm', 'UpperArm'],
+      ['LowerLeg', 'UpperLeg'],
+    ] as const
+  ).map(([bone, parent]) => ({
+    name: `${side}${bone}Half`,
+    parent: `${side}${parent}`,
+    at: `${side}${bone}`,
+    source: `${side}${bone}`,
+    weight: 0.5,
+  })),
+  {
+    name: `${side}UpperLegHalf`,
+    parent: 'hips',
+    at: `${side}UpperLeg`,
+    source: `${side}UpperLeg`,
+    weight: 0.5,
+  },
+  // The front of a hem swings from above the hip, so that it lies on the lap of who sits.
+  {
+    name: `${side}Lap`,
+    parent: 'hips',
+    at: `${side}UpperLeg`,
+    lift: 0.09,
+    source: `${side}UpperLeg`,
+    weight: 0.55,
+  },
+  {
+    name: `${side}ForearmRoll`,
+    parent: `${side}LowerArm`,
+    at: `${side}LowerArm`,
+    source: `${side}Hand`,
+    weight: 0.6,
+    roll: 'X' as const,
+  },
+]);
+
 /** All bones of a person, parents before children; the names are VRM's. */
 export const skeletonOf = (person: Person): Bone[] => {
   const j = joints(person);
@@ -113,6 +166,10 @@ export const skeletonOf = (person: Person): Bone[] => {
     put(`${name}LowerLeg`, `${name}UpperLeg`, at([j.hipX * 0.98, j.kneeY, 0.004]));
     put(`${name}Foot`, `${name}LowerLeg`, at([j.hipX * 0.96, j.ankleY, -0.018]));
     put(`${name}Toes`, `${name}Foot`, at([j.hipX * 1.02, 0.02, j.footLength * 0.45]));
+  }
+  for (const { name, parent, at, lift = 0 } of HELPERS) {
+    const [x, y, z] = out.find((b) => b.name === at)!.p;
+    put(name, parent, [x, y + lift, z]);
   }
   return out;
 };

@@ -26,6 +26,7 @@ export const headField = (person: Person): Field => {
     [1.6, ellipsoid([0, 4.4, 4.2], [6.3 * w, 3.8, 4.3])],
     [2.4, mirrored(ellipsoid([4.6 * w, -2, 4.6], [2.4 * f.cheek, 2.1 * f.cheek, 2.3]))],
     [2.4, mirrored(ellipsoid([3.6 * w, -4.4, 5.3], [2.6 * f.cheek, 2.4, 2.4]))],
+    [3.6, mirrored(ellipsoid([3.7 * j * j, -6.8, 3.1], [2.1 * j, 2.8, 3]))],
     [3, mirrored(bone([5.1 * j, -5.4, 0], [2.1 * j, -10.1, 4.7], 1.9, 1.8))],
     [1.8, ellipsoid([0, -10.1 - f.chin.drop, 5.5 + f.chin.forward], [2.5 * f.chin.width, 1.85, 2.3])],
     [2.4, ellipsoid([0, f.mouth.y + 0.3, 5.6 + f.mouth.forward], [3.5, 2.9, 2.8])],

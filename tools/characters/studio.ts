@@ -1,20 +1,42 @@
 import { type VRM, VRMLoaderPlugin } from '@pixiv/three-vrm';
 import * as three from 'three';
 import { GLTFLoader } from 'three/addons/loaders/GLTFLoader.js';
+import type { Pose } from './poses.ts';
+import { ground, stool } from './stagehand.ts';
 
 /** One picture of a sheet: who, from where, with which morphs, expressions, gaze and pose. */
 export type Shot = {
   label?: string;
   who: readonly string[];
   /** Degrees around, degrees above, metres away, height looked at (share of the height), metres sideways. */
-  camera?: { turn?: number; tilt?: number; away?: number; look?: number; side?: number; fov?: number };
+  camera?: {
+    turn?: number;
+    tilt?: number;
+    away?: number;
+    look?: number;
+    side?: number;
+    fov?: number;
+    /** A bone to look at instead. */
+    at?: string;
+  };
   morphs?: Readonly<Record<string, number>>;
   expression?: string;
   gaze?: readonly [yaw: number, pitch: number];
-  pose?: Readonly<Record<string, readonly [number, number, number]>>;
+  pose?: Pose;
+  /** A pose and a turn (degrees) for each of several. */
+  poses?: readonly Pose[];
+  turns?: readonly number[];
+  /** Metres between two. */
+  apart?: number;
+  /** On a stool. */
+  seat?: boolean;
+  /** In black and white. */
+  grey?: boolean;
   /** Seconds for which springs swing before the picture. */
   settle?: number;
   light?: 'soft' | 'side' | 'flat';
+  /** Meshes left out. */
+  without?: readonly string[];
 };
 
 /** A grid of shots of one cell size in pixels. */
@@ -27,38 +49,42 @@ declare global {
 }
 
 const renderer = new three.WebGLRenderer({ antialias: true, preserveDrawingBuffer: true });
-renderer.toneMapping = three.ACESFilmicToneMapping;
-renderer.toneMappingExposure = 1.05;
+// As on the engine's stage.
+renderer.toneMapping = three.LinearToneMapping;
+renderer.toneMappingExposure = 0.9;
 renderer.shadowMap.enabled = true;
 document.body.append(renderer.domElement);
 
 const scene = new three.Scene();
-scene.background = new three.Color('#8f9a93');
+scene.background = new three.Color('#55616b');
 const floor = new three.Mesh(
   new three.CircleGeometry(6, 48),
-  new three.MeshStandardMaterial({ color: '#98a39b', roughness: 1 }),
+  new three.MeshStandardMaterial({ color: '#6b6f72', roughness: 1 }),
 );
 floor.rotation.x = -Math.PI / 2;
 floor.receiveShadow = true;
 scene.add(floor);
-const key = new three.DirectionalLight('#fff1e0', 2.6);
-key.position.set(1.6, 3, 2.4);
+const key = new three.DirectionalLight('#fff0dd', 3.1);
+key.position.set(1.2, 2.9, 2.8);
 key.castShadow = true;
 key.shadow.mapSize.set(2048, 2048);
 key.shadow.camera.left = key.shadow.camera.bottom = -1.6;
 key.shadow.camera.right = key.shadow.camera.top = 2;
 key.shadow.bias = -0.0004;
 key.shadow.normalBias = 0.006;
-const fill = new three.HemisphereLight('#dfe9ff', '#8d7a68', 1.5);
-const rim = new three.DirectionalLight('#cfe0ff', 2.2);
-rim.position.set(-1.5, 2.2, -3);
-rim.castShadow = true;
-rim.shadow.mapSize.set(2048, 2048);
-rim.shadow.bias = -0.0006;
-rim.shadow.normalBias = 0.006;
-rim.shadow.camera.left = rim.shadow.camera.bottom = -1.6;
-rim.shadow.camera.right = rim.shadow.camera.top = 2;
-scene.add(key, fill, rim);
+const fill = new three.HemisphereLight('#dfe4f5', '#7d6a66', 1.15);
+const side = new three.DirectionalLight('#c3d0f2', 0.55);
+side.position.set(-2.6, 1.6, 2.4);
+const rims = [-1, 1].map((turn) => {
+  const rim = new three.DirectionalLight(turn < 0 ? '#ffc9a0' : '#c6cfff', 2.2);
+  rim.position.set(2.2 * turn, 2.3, -2.4);
+  return rim;
+});
+for (const light of [key, side, ...rims]) {
+  light.target.position.set(0, 1.3, 0);
+  scene.add(light, light.target);
+}
+scene.add(fill);
 
 const loader = new GLTFLoader();
 loader.register((parser) => new VRMLoaderPlugin(parser));
@@ -94,7 +120,7 @@ for (const side of ['left', 'right'])
     for (const bone of ['Proximal', 'Intermediate', 'Distal'])
       RELAXED[`${side}${finger}${bone}`] = [0, 0, (side === 'left' ? -1 : 1) * (0.22 + 0.05 * k)];
 
-const pose = (vrm: VRM, rotations: Readonly<Record<string, readonly [number, number, number]>>) => {
+const pose = (vrm: VRM, rotations: Pose) => {
   vrm.humanoid.resetNormalizedPose();
   for (const [name, [x, y, z]] of Object.entries(rotations))
     vrm.humanoid.getNormalizedBoneNode(name as 'hips')?.rotation.set(x, y, z);
@@ -105,9 +131,12 @@ const take = async (shot: Shot, width: number, height: number) => {
   for (const [name, other] of loaded) if (!shot.who.includes(name)) scene.remove((await other).scene);
   for (const [k, vrm] of people.entries()) {
     scene.add(vrm.scene);
-    vrm.scene.position.x = people.length > 1 ? (k === 0 ? -0.46 : 0.46) : 0;
-    vrm.scene.rotation.y = people.length > 1 ? (k === 0 ? 0.4 : -0.4) : 0;
-    pose(vrm, shot.pose ?? RELAXED);
+    vrm.scene.position.x = people.length > 1 ? (k - 0.5) * (shot.apart ?? 0.92) : 0;
+    const turns = shot.turns ?? (people.length > 1 ? [23, -23] : [0]);
+    vrm.scene.rotation.y = ((turns[k] ?? 0) * Math.PI) / 180;
+    pose(vrm, shot.poses?.[k] ?? shot.pose ?? RELAXED);
+    vrm.update(0);
+    ground(vrm);
     for (const e of vrm.expressionManager?.expressions ?? [])
       vrm.expressionManager?.setValue(e.expressionName, 0);
     if (shot.expression) vrm.expressionManager?.setValue(shot.expression, 1);
@@ -117,6 +146,8 @@ const take = async (shot: Shot, width: number, height: number) => {
       vrm.lookAt.pitch = shot.gaze?.[1] ?? 0;
     }
     vrm.scene.traverse((o) => (o as three.Mesh).morphTargetInfluences?.fill(0));
+    for (const name of ['Hair', 'Eyes', 'Face'])
+      vrm.scene.getObjectByName(name)!.visible = !shot.without?.includes(name);
     vrm.springBoneManager?.reset();
     for (let t = 0; t < (shot.settle ?? 0); t += 1 / 60) vrm.update(1 / 60);
     vrm.update(0);
@@ -130,6 +161,7 @@ const take = async (shot: Shot, width: number, height: number) => {
       }
     });
   }
+  stool(scene, shot.seat ? people[0]! : null);
   const { turn = 0, tilt = 3, away = 0.95, look = 0.925, side = 0, fov = 24 } = shot.camera ?? {};
   const tall = new three.Box3().setFromObject(people[0]!.scene).max.y;
   const camera = new three.PerspectiveCamera(fov, width / height, 0.05, 30);
@@ -140,13 +172,19 @@ const take = async (shot: Shot, width: number, height: number) => {
     Math.cos(a) * Math.cos(b) * away,
   );
   camera.lookAt(side, tall * look, 0);
+  const bone = shot.camera?.at && people[0]!.humanoid.getRawBoneNode(shot.camera.at as 'leftHand');
+  if (bone) {
+    const aim = bone.localToWorld(new three.Vector3(0.07, 0, 0));
+    camera.position.add(aim).sub(new three.Vector3(side, tall * look, 0));
+    camera.lookAt(aim);
+  }
   key.position.set(
-    shot.light === 'side' ? 3 : 1.6,
-    shot.light === 'side' ? 1.8 : 3,
-    shot.light === 'side' ? 0.4 : 2.4,
+    shot.light === 'side' ? 3 : 1.2,
+    shot.light === 'side' ? 1.8 : 2.9,
+    shot.light === 'side' ? 0.4 : 2.8,
   );
-  key.intensity = shot.light === 'flat' ? 1 : 2.6;
-  fill.intensity = shot.light === 'flat' ? 2.6 : 1.5;
+  key.intensity = shot.light === 'flat' ? 1 : 3.1;
+  fill.intensity = shot.light === 'flat' ? 2.4 : 1.15;
   renderer.setSize(width, height);
   renderer.render(scene, camera);
 };
@@ -161,7 +199,9 @@ window.render = async ({ columns, width, height, shots }) => {
     await take(shot, width, height);
     const x = (k % columns) * width;
     const y = Math.floor(k / columns) * height;
+    paper.filter = shot.grey ? 'grayscale(1)' : 'none';
     paper.drawImage(renderer.domElement, x, y);
+    paper.filter = 'none';
     paper.fillStyle = '#fff';
     paper.fillText(shot.label ?? '', x + 6, y + 16);
   }

@@ -1,169 +1,113 @@
-import { at, oval, put, skinRings } from './limbs.ts';
-import { bell, colour, curve, distance, mix, scale, smooth, type Vec } from './math.ts';
-import { emptyMesh, type Mesh, relax } from './mesh.ts';
+import { ARMS_DOWN, armRadius, spread, trunkOf, trunkRelief } from './body.ts';
+import { type Fold, relief } from './folds.ts';
+import { oval, put, skinRings } from './limbs.ts';
+import { bell, curve, distance, mix, scale, smooth, type Vec } from './math.ts';
+import { emptyMesh, type Mesh, relax, type Skin } from './mesh.ts';
 import type { Person } from './people.ts';
 import { joints } from './skeleton.ts';
-import { torsoSkin } from './weights.ts';
+import { armSkin, blendSkin, softenSkin, trunkSkin } from './weights.ts';
 
-const COLUMNS = 36;
-/** Columns and rows of the hole from which the left sleeve grows, and the first of its rows. */
-const SLEEVE = { from: 6, to: 12, row: 10, rows: 4 };
+const COLUMNS = 30;
+/** Columns and rows of the hole from which the left sleeve grows. */
+const SLEEVE = { from: 5, to: 10, rows: 4 };
 
 /** Where the left sleeve ends, in metres along X. */
 export const sleeveEnd = (person: Person) => {
   const j = joints(person);
-  return j.shoulderX + j.arm + j.forearm * (person.clothes === 'sweater' ? 0.4 : 0.26);
+  return j.shoulderX + j.arm + j.forearm * (person.clothes === 'sweater' ? 0.42 : 0.3);
 };
 
-/** A garment of the upper body: distance from the body, half opening at the front (radians, by share of height), collar. */
-type Cut = {
+/** A garment of the upper body. */
+export type Cut = {
+  /** Metres from the body. */
   ease: number;
   cloth: Vec;
   trim: Vec;
+  /** Height of the hem in metres, and how far the rib or band above it goes. */
+  hem: number;
+  band: number;
+  /** Half opening at the front (metres) by share of height. */
   gap?: (t: number) => number;
   sleeves: boolean;
+  /** Whether the hem hangs over what is worn below. */
+  loose: boolean;
   frontOnly?: boolean;
-  hem: number;
+  /** How much lower the hem hangs at an angle, in metres. */
+  dip?: (angle: number) => number;
+  /** Relief of the cloth in metres, by height and angle. */
+  relief: (y: number, angle: number) => number;
+  /** Steps at the hem: outwards, up (metres), shade. */
+  edge: readonly (readonly [number, number, number])[];
   /** Steps of the collar: outwards, up (metres), shade. */
   collar: readonly (readonly [number, number, number])[];
   collarEase: number;
+  /** Shares of the height between hem and armhole at which rows lie. */
+  rows: readonly number[];
 };
 
-/** What a person wears above the waist: the knit or woven outer layer, and what shows beneath it. */
-export const buildTop = (person: Person): { outer: Mesh; inner: Mesh } => {
-  const c = person.colours;
-  if (person.clothes === 'sweater')
-    return {
-      inner: emptyMesh(),
-      outer: garment(person, {
-        ease: 0.014,
-        cloth: colour(c.top),
-        trim: colour(c.trim),
-        sleeves: true,
-        hem: -0.035,
-        collar: [
-          [0.006, 0.002, 1],
-          [0.0085, 0.014, 1],
-          [0.006, 0.026, 1],
-          [0, 0.029, 1],
-          [-0.004, 0.02, 0.7],
-          [-0.006, -0.02, 0.5],
-        ],
-        collarEase: 0.004,
-      }),
-    };
-  const inner = garment(person, {
-    ease: 0.006,
-    cloth: colour(c.shirt),
-    trim: scale(colour(c.shirt), 0.94),
-    sleeves: false,
-    frontOnly: true,
-    hem: -0.02,
-    collar: [
-      [0.003, 0.002, 1],
-      [0.004, 0.01, 1],
-      [0.0015, 0.013, 1],
-      [-0.004, 0.008, 0.7],
-      [-0.006, -0.015, 0.5],
-    ],
-    collarEase: 0.002,
-  });
-  const outer = garment(person, {
-    ease: 0.021,
-    cloth: colour(c.top),
-    trim: colour(c.trim),
-    gap: (t) =>
-      curve(
-        [
-          [0, 0.4],
-          [0.3, 0.34],
-          [0.7, 0.3],
-          [0.9, 0.36],
-          [1, 0.62],
-        ],
-        t,
-      ),
-    sleeves: true,
-    hem: -0.06,
-    collar: [
-      [0.001, 0.012, 1],
-      [0.003, 0.026, 1],
-      [0.009, 0.031, 1],
-      [0.018, 0.024, 1],
-      [0.03, 0.002, 1],
-      [0.028, -0.001, 0.8],
-      [0.014, 0.014, 0.6],
-    ],
-    collarEase: 0.013,
-  });
-  return { inner, outer };
-};
+/** A garment with the grid of its rows, from hem to neck, on which details are laid. */
+export type Garment = { mesh: Mesh; rings: number[][] };
 
-const garment = (person: Person, cut: Cut): Mesh => {
+/** Makes the trunk, neck and sleeves of a garment, in the T-pose. */
+export const garment = (person: Person, cut: Cut): Garment => {
   const mesh = emptyMesh();
   const j = joints(person);
-  const b = person.body;
   const { ease, cloth, trim } = cut;
   const s = j.shoulderY;
-  const shoulderW = j.shoulderX + ease - 0.002;
-  const deep = ease - 0.014;
-  const bottom = j.hipY + cut.hem;
-  // height, half width, depth in front, depth behind, centre z
-  const table = [
-    [j.hipY - 0.09, b.hip + ease + 0.006, 0.114 * b.depth + deep, 0.13 * b.depth + deep, -0.004],
-    [j.hipY - 0.01, b.hip + ease, 0.114 * b.depth + deep, 0.128 * b.depth + deep, -0.004],
-    [j.hipY + 0.09, b.waist + ease + 0.01, b.belly + deep, 0.106 * b.depth + deep, -0.006],
-    [j.hipY + 0.2, b.chest + ease - 0.01, b.belly * 0.97 + deep, 0.102 * b.depth + deep, -0.01],
-    [s - 0.15, b.chest + ease + 0.004, 0.12 * b.depth + deep, 0.112 * b.depth + deep, -0.014],
-    [s - 0.075, shoulderW - 0.01, 0.112 * b.depth + deep, 0.11 * b.depth + deep, -0.017],
-    [s - 0.01, shoulderW, 0.096 * b.depth + deep, 0.1 * b.depth + deep, -0.019],
-    [s + 0.046, shoulderW - 0.012, 0.076 * b.depth + deep, 0.084 * b.depth + deep, -0.02],
-  ] as const;
-  const under = s - 0.075;
+  const trunk = trunkOf(person);
+  const radius = armRadius(person) + ease * 0.5;
+  const under = s - (0.036 + radius);
+  const over = s + 0.036 + ease * 0.3;
   const heights = [
-    ...[0, 0.03, 0.05, 0.13, 0.23, 0.34, 0.46, 0.58, 0.71, 0.84, 1].map((t) => mix(bottom, under, t)),
-    ...[0.25, 0.5, 0.75, 1].map((t) => mix(under, s + 0.046, t)),
+    ...cut.rows.map((t) => mix(cut.hem, under, t)),
+    ...[0.25, 0.5, 0.75, 1].map((t) => mix(under, over, t)),
   ];
-  const collarY = j.neckBase[1] + 0.012;
-  const angles = (y: number) => {
-    const g = cut.gap ? cut.gap(smooth(0, 1, (y - bottom) / (collarY - bottom))) : 0;
+  const collarY = j.neckBase[1] + 0.01;
+  const angles = (y: number, wide: number) => {
+    const x = cut.gap ? cut.gap((y - cut.hem) / (collarY - cut.hem)) : 0;
+    const g = Math.asin((x / wide) ** (1 / 0.85));
     return Array.from({ length: COLUMNS + 1 }, (_, c) => g + (c / COLUMNS) * 2 * (Math.PI - g));
   };
+  const pit = (p: Vec): Skin => {
+    const ax = Math.abs(p[0]);
+    const high = Math.hypot((p[1] - s + 0.022) / 0.062, (p[2] + 0.02) / 0.058);
+    const far = Math.hypot(Math.max(0, j.shoulderX - 0.006 - ax), 0.058 * Math.max(0, high - 1));
+    const side = p[0] >= 0 ? 'left' : 'right';
+    return cut.sleeves || ax > 0.05
+      ? blendSkin(trunkSkin(person, p, cut.loose), [[`${side}UpperArmHalf`, 1]], 0.42 * smooth(0.075, 0, far))
+      : trunkSkin(person, p, cut.loose);
+  };
   const rings: number[][] = [];
-  for (const [r, y] of heights.entries()) {
-    const [wide, front, back, z] = at(table, y) as [number, number, number, number];
-    const rib = r < 3 ? 0.0035 : 0;
+  for (const y of heights) {
+    const [wide, front, back, z] = trunk(y);
+    const inBand = y < cut.hem + cut.band;
     rings.push(
-      angles(y).map((angle) => {
-        const [x, dz] = oval(angle, wide, front, back);
-        const slack = bell((y - j.hipY - 0.06) / 0.08, 1);
-        const side = Math.abs(Math.sin(angle));
-        const fold = 0.0045 * slack * side * Math.sin((y - j.hipY) * 85 + 1.5 * Math.cos(angle * 2));
-        const bust =
-          0.006 * bell((y - s + 0.16) / 0.07, 1) * Math.max(0, Math.cos(angle)) * (0.4 + 0.6 * side);
-        const grow = 1 + (fold + bust + rib) / Math.hypot(x, dz);
-        const p: Vec = [x * grow, y, z + dz * grow];
-        return put(mesh, p, r < 3 ? trim : cloth, torsoSkin(person, p));
+      angles(y, wide + ease).map((angle) => {
+        const [x, dz] = oval(angle, wide + ease, front + ease, back + ease);
+        const grow = 1 + (cut.relief(y, angle) + trunkRelief(person, x, y, dz > 0)) / Math.hypot(x, dz);
+        const low = (cut.dip?.(angle) ?? 0) * smooth(cut.hem + 0.14, cut.hem + 0.03, y);
+        const p: Vec = [x * grow, y - low, z + dz * grow];
+        return put(mesh, p, inBand ? trim : cloth, pit(p));
       }),
     );
   }
   const collarR = 0.0625 * person.face.neck ** 0.5 + cut.collarEase;
-  const last = at(table, s + 0.046) as [number, number, number, number];
-  for (const [t, lift] of [
-    [0.22, 0.004],
-    [0.48, 0.007],
-    [0.75, 0.007],
+  const [lastWide, lastFront, lastBack, lastZ] = trunk(over);
+  for (const [t, sag] of [
+    [0.24, 0.001],
+    [0.5, 0.004],
+    [0.77, 0.004],
     [1, 0],
   ] as const)
     rings.push(
-      angles(mix(s + 0.046, collarY, t)).map((angle) => {
-        const [x0, z0] = oval(angle, last[0], last[1], last[2]);
+      angles(mix(over, collarY, t), mix(lastWide + ease, collarR, t)).map((angle) => {
+        const [x0, z0] = oval(angle, lastWide + ease, lastFront + ease, lastBack + ease);
         const [x1, z1] = oval(angle, collarR, collarR * 1.04, collarR, 1);
         const front = 0.5 + 0.5 * Math.cos(angle);
         const y =
-          mix(s + 0.046, collarY - 0.03 * front * front, t) + lift * Math.abs(Math.sin(angle)) + deep * t;
-        const p: Vec = [mix(x0, x1, t), y, mix(last[3] + z0, -0.02 + z1, t)];
-        return put(mesh, p, cloth, torsoSkin(person, p));
+          mix(over, collarY - 0.032 * front * front, t) - sag * Math.abs(Math.sin(angle)) + ease * 0.5 * t;
+        const p: Vec = [mix(x0, x1, t), y, mix(lastZ + z0, -0.02 + z1, t)];
+        return put(mesh, p, cloth, pit(p));
       }),
     );
   // Cloth runs along the surface: the pattern's rows count the length of each column.
@@ -171,19 +115,21 @@ const garment = (person: Person, cut: Cut): Mesh => {
     let along = 0;
     for (const [r, ring] of rings.entries()) {
       if (r > 0) along += distance(mesh.vertices[rings[r - 1]![c]!]!.p, mesh.vertices[ring[c]!]!.p);
-      mesh.vertices[ring[c]!]!.uv = [(c / COLUMNS) * 16, along * 16];
+      const v = mesh.vertices[ring[c]!]!;
+      v.uv = [
+        (c / COLUMNS) * 16,
+        r < cut.rows.filter((t) => mix(cut.hem, under, t) < cut.hem + cut.band * 0.98).length &&
+        cut.band > 0.03
+          ? 0
+          : along * 16,
+      ];
     }
   }
+  const grid = [...rings];
   const collar = rings[rings.length - 1]!;
-  for (const [out, up, tone] of cut.collar) rings.push(rim(mesh, person, collar, out, up, scale(trim, tone)));
-  for (const [out, up, tone] of [
-    [-0.003, -0.004, 1],
-    [-0.009, -0.003, 0.7],
-    [-0.012, 0.05, 0.4],
-  ] as const)
-    rings.unshift(rim(mesh, person, rings[0]!, out, up, scale(trim, tone)));
-  const row = SLEEVE.row + 3;
-
+  for (const [out, up, tone] of cut.collar) rings.push(rim(mesh, collar, out, up, scale(trim, tone)));
+  for (const [out, up, tone] of cut.edge) rings.unshift(rim(mesh, grid[0]!, out, up, scale(trim, tone)));
+  const row = cut.edge.length + cut.rows.length - 1;
   const hole = (r: number, c: number) =>
     cut.sleeves &&
     r >= row &&
@@ -192,35 +138,32 @@ const garment = (person: Person, cut: Cut): Mesh => {
   for (let r = 0; r + 1 < rings.length; r++)
     for (let c = 0; c < COLUMNS; c++) {
       if (hole(r, c)) continue;
-      if (cut.frontOnly && r < rings.length - 7 && c > 6 && c < COLUMNS - 7) continue;
+      const shown = r < rings.length - 8 ? 3 : 9;
+      if (cut.frontOnly && c >= shown && c < COLUMNS - shown) continue;
       mesh.faces.push([rings[r]![c]!, rings[r]![c + 1]!, rings[r + 1]![c + 1]!, rings[r + 1]![c]!]);
     }
   if (cut.gap)
-    for (const end of [0, COLUMNS]) {
-      placket(mesh, person, rings.slice(0, rings.length - cut.collar.length), end, trim);
-      mesh.faces.push(rings.slice(-cut.collar.length - 1).map((ring) => ring[end]!));
-    }
+    for (const end of [0, COLUMNS])
+      frontEdge(mesh, rings.slice(0, rings.length - cut.collar.length), end, trim);
   if (cut.sleeves)
     for (const side of [1, -1] as const)
       sleeve(mesh, person, cut, (r, c) => rings[row + r]![side === 1 ? c : COLUMNS - c]!, side);
-  // Soft dark in the armpits and over the small of the back.
-  for (const v of mesh.vertices) {
-    const pit =
-      bell((Math.abs(v.p[0]) - j.shoulderX - 0.01) / 0.045, 1) * bell((v.p[1] - s + 0.085) / 0.05, 1);
-    const small = bell((v.p[1] - j.hipY - 0.1) / 0.07, 1) * bell(v.p[0] / 0.06, 1) * smooth(0, -0.06, v.p[2]);
-    v.colour = scale(v.colour, 1 - 0.4 * pit - 0.12 * small);
-  }
-  dropUnused(mesh);
-  relax(mesh, 6, (v) => {
+  relax(mesh, 5, (v) => {
     const ax = Math.abs(v.p[0]);
-    const near = bell((ax - shoulderW) / 0.07, 1) * bell((v.p[1] - s) / 0.12, 1);
-    return cut.sleeves ? 0.55 * near * smooth(0.1, 0.13, ax) : 0;
+    const near =
+      bell((ax - j.shoulderX - 0.012) / 0.05, 1) *
+      smooth(under - 0.05, under, v.p[1]) *
+      smooth(0.09, 0.115, ax);
+    return cut.sleeves ? 0.5 * near : 0;
   });
-  return mesh;
+  softenSkin(mesh, 4, 0.5);
+  spread(person, mesh);
+  dropUnused(mesh, [grid]);
+  return { mesh, rings: grid };
 };
 
 /** A copy of a ring moved outwards (from its own middle) and up. */
-const rim = (mesh: Mesh, person: Person, ring: readonly number[], out: number, up: number, tint: Vec) => {
+const rim = (mesh: Mesh, ring: readonly number[], out: number, up: number, tint: Vec) => {
   const middle = [0, 2].map((c) => ring.reduce((a, k) => a + mesh.vertices[k]!.p[c]!, 0) / ring.length);
   return ring.map((k) => {
     const v = mesh.vertices[k]!;
@@ -228,30 +171,32 @@ const rim = (mesh: Mesh, person: Person, ring: readonly number[], out: number, u
     const dz = v.p[2] - middle[1]!;
     const n = Math.hypot(dx, dz);
     const p: Vec = [v.p[0] + (dx / n) * out, v.p[1] + up, v.p[2] + (dz / n) * out];
-    return put(mesh, p, tint, torsoSkin(person, p), v.uv);
+    return put(mesh, p, tint, v.skin, v.uv);
   });
 };
 
 /** Gives the open front edge of a garment its thickness. */
-const placket = (
-  mesh: Mesh,
-  person: Person,
-  rings: readonly (readonly number[])[],
-  end: number,
-  trim: Vec,
-) => {
+const frontEdge = (mesh: Mesh, rings: readonly (readonly number[])[], end: number, trim: Vec) => {
   const first = rings.map((ring) => ring[end]!);
+  const sign = end === 0 ? 1 : -1;
   const edge = (depth: number, turn: number, tone: number) =>
     first.map((k) => {
-      const { p, uv } = mesh.vertices[k]!;
-      const q: Vec = [p[0] * (1 + turn), p[1], p[2] - depth];
-      return put(mesh, q, scale(trim, tone), torsoSkin(person, q), uv);
+      const { p, uv, skin } = mesh.vertices[k]!;
+      const q: Vec = [p[0] + sign * turn, p[1], p[2] - depth];
+      return put(mesh, q, scale(trim, tone), skin, uv);
     });
-  const strip = [first, edge(0.002, -0.06, 1), edge(0.012, -0.03, 0.8), edge(0.014, 0.12, 0.5)];
+  const strip = [first, edge(0.003, -0.0022, 1), edge(0.008, 0.02, 0.5)];
   const from = mesh.faces.length;
   skinRings(mesh, strip, false);
   if (end === 0) for (const f of mesh.faces.slice(from)) f.reverse();
 };
+
+/** The first rings of a sleeve: top and underside from the shoulder's joint (for a radius of 47 mm), half depth; shares of trunk, half and whole arm. */
+const SHOULDER = [
+  [0.021, 0.034, -0.008, -0.082, 0.055, 0.2, 0.7, 0.1],
+  [0.044, 0.018, -0.002, -0.09, 0.053, 0, 0.68, 0.32],
+  [0.064, -0.012, 0.009, -0.104, 0.0515, 0, 0.34, 0.66],
+] as const;
 
 const sleeve = (
   mesh: Mesh,
@@ -262,6 +207,7 @@ const sleeve = (
 ) => {
   const j = joints(person);
   const { from, to, rows } = SLEEVE;
+  const name = side === 1 ? 'left' : 'right';
   const q = Math.PI / 2;
   const wide = to - from;
   const border: [number, number][] = [];
@@ -271,54 +217,110 @@ const sleeve = (
   for (let k = 0; k < wide; k++) border.push([node(0, from + k), (5 * q) / 2 + (q * k) / wide]);
   const loop = border.map(([k]) => k);
   const turns = border.map(([, a]) => a);
-  const end = sleeveEnd(person);
+  const end = sleeveEnd(person) - j.shoulderX;
   const arm = person.body.arm;
-  const elbow = j.shoulderX + j.arm;
-  const width = [
-    [j.shoulderX, 0.064 * arm],
-    [j.shoulderX + 0.06, 0.061 * arm],
-    [mix(j.shoulderX, elbow, 0.5), 0.055 * arm],
-    [elbow - 0.03, 0.0515 * arm],
-    [elbow + 0.01, 0.051 * arm],
-    [end - 0.03, 0.0495 * arm],
-    [end, 0.0485 * arm],
-  ] as const;
-  const near = [0.3, 0.45, 0.6, 0.72, 0.82].map((t) => mix(j.shoulderX, elbow, t));
-  const bend = [-0.03, -0.014, 0, 0.014, 0.03].map((d) => elbow + d);
-  const stations = [
-    j.shoulderX + 0.012,
-    j.shoulderX + 0.035,
-    ...near,
-    ...bend.filter((x) => x < end - 0.04),
-    end - 0.035,
+  const r0 = armRadius(person) + cut.ease * 0.35;
+  const big = r0 / 0.047;
+  const knit = person.clothes === 'sweater';
+  const folds: Fold[] = [
+    { at: 0.1, from: 1.6, to: 4.4, slope: 0.03, high: 0.007 * arm, wide: 0.015 },
+    { at: 0.16, from: -0.6, to: 2.4, slope: -0.03, high: 0.006 * arm, wide: 0.017 },
+    { at: j.arm - 0.052, from: 2, to: 4.8, slope: 0.014, high: 0.008 * arm, wide: 0.013 },
+    { at: j.arm - 0.008, from: 1.7, to: 4.4, slope: -0.012, high: 0.009 * arm, wide: 0.012 },
+    { at: j.arm + 0.03, from: 2.2, to: 5.2, slope: 0.014, high: 0.008 * arm, wide: 0.012 },
+    ...(knit
+      ? [
+          { at: end - 0.048, from: -1, to: 3, slope: 0.008, high: 0.007, wide: 0.011 },
+          { at: end - 0.056, from: 2.4, to: 5.6, slope: -0.008, high: 0.007, wide: 0.011 },
+        ]
+      : []),
   ];
-  const ring = (x: number, grow: number, tint: Vec) =>
+  const c = Math.cos(ARMS_DOWN);
+  const d = Math.sin(ARMS_DOWN);
+  const width = [
+    [0, 1],
+    [j.arm * 0.55, 0.95],
+    [j.arm, 0.93],
+    [j.arm + 0.06, 0.92],
+    [end, knit ? 0.84 : 0.89],
+  ] as const;
+  const point = (x: number, y: number, z: number): Vec => [
+    side * (j.shoulderX + x),
+    j.shoulderY + y,
+    -0.016 + z,
+  ];
+  const all: (readonly number[])[] = [loop];
+  for (const [tx, ty, bx, by, deep, trunk, half, full] of SHOULDER)
+    all.push(
+      turns.map((a, k) => {
+        const [u, v] = [Math.sin(a), Math.cos(a)];
+        const p = point(
+          big * mix((tx + bx) / 2, u > 0 ? tx : bx, Math.abs(u)),
+          big * mix((ty + by) / 2, u > 0 ? ty : by, Math.abs(u)),
+          -v * deep * big,
+        );
+        const skin: Skin = [
+          [`${name}Shoulder`, trunk],
+          [`${name}UpperArmHalf`, half],
+          [`${name}UpperArm`, full],
+        ];
+        return put(mesh, p, cut.cloth, skin, [(k / turns.length) * 6, big * tx * 16]);
+      }),
+    );
+  const ring = (l: number, grow: number, tint: Vec, rib = false) =>
     turns.map((a, k) => {
-      const fold =
-        0.0035 * bell((x - elbow + 0.01) / 0.05, 1) * Math.sin((x - elbow) * 170 + 1.6 * Math.sin(a)) +
-        0.0025 * bell((x - mix(j.shoulderX, elbow, 0.55)) / 0.06, 1) * Math.sin(x * 120 + a * 2);
-      const r = curve(width, x) + grow + fold;
-      const drop = 0.006 * bell((x - j.shoulderX) / 0.06, 1);
-      const p: Vec = [side * x, j.shoulderY - drop + r * 0.97 * Math.sin(a), -0.016 - r * Math.cos(a)];
-      return put(mesh, p, tint, torsoSkin(person, p), [(k / turns.length) * 6, x * 16]);
+      const r = r0 * curve(width, l) + grow + (rib ? 0 : relief(folds, l, a));
+      const up = r * Math.sin(a);
+      // Cloth hangs: the underside lies a little lower than the arm.
+      const low = 0.004 * Math.max(0, -Math.sin(a));
+      const x = l * c + (up - low) * d;
+      const y = -l * d + (up - low) * c;
+      const p = point(x, y, -r * Math.cos(a));
+      const skin = blendSkin(
+        [[`${name}UpperArmHalf`, 1]],
+        armSkin(person, j.shoulderX + l, name),
+        smooth(0.04, 0.125, l),
+      );
+      return put(mesh, p, tint, skin, [(k / turns.length) * 6, rib && knit ? 0 : l * 16]);
     });
-  const all: (readonly number[])[] = [loop, ...stations.map((x) => ring(x, 0, cut.cloth))];
-  for (const [dx, grow, tone] of [
-    [-0.033, 0.004, 1],
-    [-0.03, 0.0065, 1],
-    [-0.004, 0.0065, 1],
-    [0, 0.004, 0.95],
-    [-0.002, -0.002, 0.7],
-    [-0.04, -0.006, 0.4],
-  ] as const)
-    all.push(ring(end + dx, grow, scale(cut.trim, tone)));
+  const lengths = [
+    0.1 * big,
+    0.128 * big,
+    ...[0.62].map((t) => j.arm * t),
+    ...[-0.056, -0.03, -0.006, 0.018, 0.042].map((x) => j.arm + x),
+    ...(knit ? [end - 0.058, end - 0.046] : []),
+  ];
+  const cuff = end - (knit ? 0.038 : 0.052);
+  const first0 = 0.1 * big;
+  for (const l of lengths
+    .filter((x, k) => k === 0 || (x > first0 + 0.012 && x < cuff - 0.004))
+    .sort((a, b) => a - b))
+    all.push(ring(l, 0, cut.cloth));
+  for (const [dx, grow, tone] of knit
+    ? ([
+        [-0.036, 0.001, 0.85],
+        [-0.034, 0.006, 1],
+        [-0.006, 0.0065, 1],
+        [0, 0.004, 0.95],
+        [-0.002, -0.0015, 0.7],
+        [-0.04, -0.006, 0.4],
+      ] as const)
+    : ([
+        [-0.05, 0.0005, 0.8],
+        [-0.049, 0.0055, 1.06],
+        [-0.003, 0.006, 1.06],
+        [0, 0.0045, 1],
+        [-0.001, 0.0005, 0.7],
+        [-0.045, -0.004, 0.4],
+      ] as const))
+    all.push(ring(end + dx, grow, scale(cut.trim, tone), true));
   const first = mesh.faces.length;
   skinRings(mesh, all);
   if (side === -1) for (const f of mesh.faces.slice(first)) f.reverse();
 };
 
-/** Removes vertices that no face uses. */
-const dropUnused = (mesh: Mesh) => {
+/** Removes vertices that no face uses, and renumbers the grids that refer to them (-1: gone). */
+const dropUnused = (mesh: Mesh, grids: readonly number[][][]) => {
   const used = new Set(mesh.faces.flat());
   const place = new Map<number, number>();
   mesh.vertices = mesh.vertices.filter((_, k) => {
@@ -327,4 +329,6 @@ const dropUnused = (mesh: Mesh) => {
     return true;
   });
   mesh.faces = mesh.faces.map((f) => f.map((k) => place.get(k)!));
+  for (const grid of grids)
+    for (const ring of grid) for (const [c, k] of ring.entries()) ring[c] = place.get(k) ?? -1;
 };
