@@ -1,4 +1,4 @@
-import type { Duologue } from '../src/index.ts';
+import type { Duologue, Level } from '../src/index.ts';
 import { byId } from './page.ts';
 
 const panel = byId('debug');
@@ -58,11 +58,19 @@ export function showWarnings({ reports }: Duologue): void {
   }
 }
 
+const shareOf = (db: number) => Math.min(1, Math.max(0, (db + 60) / 50));
+
+/** Shows how loud a microphone is, and whether it is too loud; no level for one that is closed. */
+export function showLevel(person: number, level?: Level): void {
+  const meter = meters[person]!;
+  meter.value = level ? shareOf(level.rmsDb) : 0;
+  meter.toggleAttribute('data-clipping', level?.clipping ?? false);
+}
+
 /** Moves the two level meters until the returned function is called. */
 export function showLevels(duo: Duologue): () => void {
   const timer = setInterval(() => {
-    for (const [person, level] of duo.stats().level.entries())
-      meters[person]!.value = Math.min(1, Math.max(0, (level + 60) / 50));
+    for (const [person, level] of duo.stats().level.entries()) meters[person]!.value = shareOf(level);
   }, 66);
   return () => {
     clearInterval(timer);

@@ -2,7 +2,7 @@ import { type BackendChoice, createDuologue, type Duologue } from '../src/index.
 import { isCharacter, personAt, recast, watchCast } from './cast.ts';
 import { showFigures, showLevels, showWarnings } from './figures.ts';
 import { watchHeadset } from './headset.ts';
-import { Microphones } from './microphones.ts';
+import { listenToBoth } from './microphones.ts';
 import { keepPage } from './offline/register.ts';
 import { byId, hideProblem, say, setState, showProblem } from './page.ts';
 import { type Caption, loadSample, type Voices, voicesOf } from './sounds.ts';
@@ -107,15 +107,14 @@ async function attempt(action: () => Promise<void>) {
 }
 
 /** Shows the playing sheet; returns what takes it away again. */
-function begin(duo: Duologue, said: string): () => void {
-  const hideLevels = showLevels(duo);
+function begin(said: string, hideLevels?: () => void): () => void {
   byId('playing').hidden = false;
   files.hidden = true;
   ways[2]!.setAttribute('aria-expanded', 'false');
   setState('playing', said);
   byId('stop').focus({ preventScroll: true });
   return () => {
-    hideLevels();
+    hideLevels?.();
     byId('playing').hidden = true;
     replay.hidden = true;
     stopPlaying = undefined;
@@ -128,7 +127,7 @@ async function play(duo: Duologue, voices: Voices, captions: readonly Caption[],
   await duo.reset();
   const attached = voices.flatMap((voice, person) => (voice ? [duo.attach(person as 0 | 1, voice)] : []));
   const hideCaptions = showCaptions(duo, captions);
-  const end = begin(duo, said);
+  const end = begin(said, showLevels(duo));
   replay.hidden = false;
   const stop = () => {
     for (const voice of attached) voice.detach();
@@ -143,20 +142,13 @@ async function play(duo: Duologue, voices: Voices, captions: readonly Caption[],
 }
 
 async function listen(duo: Duologue) {
-  const microphones = new Microphones(duo);
   say('Waiting for your permission to listen…');
   await duo.start();
   await duo.reset();
-  try {
-    await microphones.start();
-  } catch (error) {
-    microphones.stop();
-    throw error;
-  }
-  const said = byId('status').textContent ?? '';
-  const end = begin(duo, said);
+  const { said, stop } = await listenToBoth(duo);
+  const end = begin(said);
   stopPlaying = () => {
-    microphones.stop();
+    stop();
     end();
   };
 }

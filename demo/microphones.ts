@@ -1,114 +1,113 @@
-import type { Duologue } from '../src/index.ts';
-import { byId, say, showProblem } from './page.ts';
-import { noMicrophones, PageError, wordsForMicrophone } from './words.ts';
-
-type Voice = { readonly stream: MediaStream; readonly attached: ReturnType<Duologue['attach']> };
-type Person = 0 | 1;
+import { type Duologue, type DuologueEvents, microphoneProblem, type Person } from '../src/index.ts';
+import { showLevel } from './figures.ts';
+import { byId, showProblem } from './page.ts';
+import { wordsFor } from './words.ts';
 
 const NOBODY = '';
+const PEOPLE = [0, 1] as const;
+const SIDES = ['left', 'right'] as const;
 const pickers = [byId<HTMLSelectElement>('device-0'), byId<HTMLSelectElement>('device-1')] as const;
+const warning = byId('bleed');
 
-/** Asks for microphones, gives each person one, and lets the user change which; until stopped. */
-export class Microphones {
-  readonly #duo: Duologue;
-  readonly #voices: [Voice | undefined, Voice | undefined] = [undefined, undefined];
-  readonly #changed = () => void this.#list();
+/** Nothing of it is played back, so there is no echo to cancel. */
+const ALONE = { echoCancellation: false, fallback: true };
+/** Gain control would lift the voice of the other person in the room while one is silent. */
+const TOGETHER = { ...ALONE, autoGainControl: false };
 
-  constructor(duo: Duologue) {
-    this.#duo = duo;
-  }
+const BOTH = 'Listening to both of you. Talk.';
+const ONE =
+  'One microphone: it speaks for the one on the left. Plug in another for the right, or choose it twice.';
 
-  /** Asks for permission and starts; throws words for the user when there is no microphone to be had. */
-  async start(): Promise<void> {
-    if (!navigator.mediaDevices?.getUserMedia) throw new PageError(noMicrophones);
-    const first = await open();
-    const devices = await this.#list();
-    const used = first.getAudioTracks()[0]?.getSettings().deviceId;
-    const second = devices.find(({ deviceId, groupId }) => isOther(deviceId, groupId, used, devices));
-    this.#give(0, first);
-    pickers[0].value = used ?? pickers[0].value;
-    pickers[1].value = second?.deviceId ?? NOBODY;
-    for (const person of [0, 1] as const) {
-      pickers[person].hidden = false;
-      pickers[person].onchange = () => void this.#choose(person);
+/**
+ * Gives each person a microphone, asking for permission, and lets the user change which; says who listens, and how to
+ * stop. Throws words for the user when there is no microphone to be had.
+ */
+export async function listenToBoth(duo: Duologue): Promise<{ readonly said: string; stop(): void }> {
+  const { microphones } = duo;
+  const show = (error: unknown) => {
+    if (microphoneProblem(error) !== 'superseded') showProblem(wordsFor(error));
+  };
+  const mark = () => {
+    for (const person of PEOPLE) {
+      const device = microphones.device(person);
+      const picker = pickers[person];
+      picker.value = device?.deviceId ?? NOBODY;
+      if (!device || picker.value === device.deviceId) continue;
+      // The system's choice, which it does not tell from the devices in the list.
+      picker.add(new Option(device.label, device.deviceId));
+      picker.value = device.deviceId;
     }
-    navigator.mediaDevices.addEventListener('devicechange', this.#changed);
-    if (second) await this.#choose(1);
-    say(
-      second
-        ? 'Listening to both of you. Talk.'
-        : 'One microphone: it speaks for the one on the left. Plug in another for the right, or choose it twice.',
-    );
-  }
-
-  /** Gives both microphones back. */
-  stop(): void {
-    navigator.mediaDevices?.removeEventListener('devicechange', this.#changed);
-    for (const person of [0, 1] as const) {
-      this.#drop(person);
-      pickers[person].hidden = true;
-      pickers[person].onchange = null;
-    }
-  }
-
-  async #choose(person: Person) {
-    this.#drop(person);
-    const { value } = pickers[person];
-    if (value === NOBODY) return;
-    try {
-      this.#give(person, await open(value));
-    } catch (error) {
-      pickers[person].value = NOBODY;
-      showProblem(wordsForMicrophone(error));
-    }
-  }
-
-  #give(person: Person, stream: MediaStream) {
-    this.#voices[person] = { stream, attached: this.#duo.attach(person, stream) };
-  }
-
-  #drop(person: Person) {
-    const voice = this.#voices[person];
-    this.#voices[person] = undefined;
-    voice?.attached.detach();
-    for (const track of voice?.stream.getTracks() ?? []) track.stop();
-  }
-
-  /** Fills both pickers with the devices there are, keeping what is chosen. */
-  async #list(): Promise<MediaDeviceInfo[]> {
-    const all = await navigator.mediaDevices.enumerateDevices();
-    const devices = all.filter(({ kind, deviceId }) => kind === 'audioinput' && deviceId);
-    for (const picker of pickers) {
-      const { value } = picker;
+  };
+  const list = async () => {
+    const devices = (await microphones.devices()).filter(({ deviceId }) => deviceId !== '');
+    for (const picker of pickers)
       picker.replaceChildren(
         new Option('Nobody', NOBODY),
-        ...devices.map(({ label, deviceId }, i) => new Option(label || `Microphone ${i + 1}`, deviceId)),
+        ...devices.map(({ label, deviceId }) => new Option(label, deviceId)),
       );
-      if (devices.some(({ deviceId }) => deviceId === value)) picker.value = value;
+    mark();
+  };
+  const choose = async (person: Person, deviceId: string) => {
+    try {
+      if (deviceId === NOBODY) microphones.close(person);
+      else await microphones.open(person, deviceId, TOGETHER);
+    } catch (error) {
+      show(error);
     }
-    return devices;
+    showLevel(person);
+    mark();
+  };
+
+  const { deviceId } = await microphones.open(0, undefined, ALONE);
+  await list();
+  let both = (await microphones.devices()).length > 1;
+  if (both)
+    try {
+      await Promise.all([microphones.open(0, deviceId, TOGETHER), microphones.open(1, undefined, TOGETHER)]);
+    } catch (error) {
+      both = false;
+      if (microphoneProblem(error) !== 'no-device') show(error);
+    }
+  mark();
+  const stops = [
+    microphones.on('devices', () => void list()),
+    microphones.on('opened', mark),
+    microphones.on('level', ({ person, level }) => showLevel(person, level)),
+    microphones.on('lost', ({ person, error }) => {
+      showLevel(person);
+      mark();
+      show(error);
+    }),
+    duo.on('permission', ({ error }) => error && show(error)),
+    duo.on('bleed', warn),
+  ];
+  for (const person of PEOPLE) {
+    pickers[person].hidden = false;
+    pickers[person].onchange = () => void choose(person, pickers[person].value);
   }
+  return {
+    said: both ? BOTH : ONE,
+    stop() {
+      for (const stop of stops) stop();
+      warning.hidden = true;
+      for (const person of PEOPLE) {
+        microphones.close(person);
+        showLevel(person);
+        pickers[person].hidden = true;
+        pickers[person].onchange = null;
+      }
+    },
+  };
 }
 
-/** "Default" and "Communications" are other names of a device that is in the list too. */
-const isOther = (deviceId: string, groupId: string, used: string | undefined, all: MediaDeviceInfo[]) => {
-  if (deviceId === 'default' || deviceId === 'communications' || deviceId === used) return false;
-  const usedGroup = all.find((device) => device.deviceId === used)?.groupId;
-  return !(used === 'default' && groupId !== '' && groupId === usedGroup);
-};
-
-async function open(deviceId?: string): Promise<MediaStream> {
-  try {
-    return await navigator.mediaDevices.getUserMedia({
-      // Nothing of it is played back, so there is no echo to cancel.
-      audio: {
-        echoCancellation: false,
-        noiseSuppression: true,
-        autoGainControl: true,
-        ...(deviceId ? { deviceId: { exact: deviceId } } : {}),
-      },
-    });
-  } catch (cause) {
-    throw new PageError(wordsForMicrophone(cause), { cause });
-  }
+/** Says that two microphones hear each other, and whose voice is in whose. */
+function warn({ kind, source }: DuologueEvents['bleed']) {
+  warning.dataset.kind = kind;
+  warning.hidden = kind === 'none';
+  if (kind === 'same')
+    warning.textContent = 'Both microphones hear the same voice: use two, or one headset each.';
+  else if (kind === 'both-ways')
+    warning.textContent = "Each voice is heard in the other's microphone; it is ducked there.";
+  else if (kind === 'one-way' && source !== undefined)
+    warning.textContent = `The voice on the ${SIDES[source]} is heard in the ${SIDES[1 - source]} one's microphone; it is ducked there.`;
 }

@@ -1,4 +1,4 @@
-import { EngineError } from '../src/index.ts';
+import { EngineError, microphoneProblem } from '../src/index.ts';
 
 /** What went wrong in one sentence, what to do next in another, and a name for tests. */
 export type Words = { readonly problem: string; readonly sentence: string; readonly next: string };
@@ -21,13 +21,6 @@ export const insecurePage: Words = {
   next: 'Open it over https:// or on localhost.',
 };
 
-/** A browser without the interface for microphones. */
-export const noMicrophones: Words = {
-  problem: 'no-device',
-  sentence: 'This browser gives pages no microphone.',
-  next: 'Play the sample conversation or two sound files, or use another browser.',
-};
-
 /** The user pressed play before choosing. */
 export const noFile: Words = {
   problem: 'no-file',
@@ -35,39 +28,12 @@ export const noFile: Words = {
   next: 'Choose one or two files, or drop them on the page.',
 };
 
-const MICROPHONE: Readonly<Record<string, Words>> = {
-  NotAllowedError: {
-    problem: 'microphone-refused',
-    sentence: 'The browser was told not to give this page the microphone.',
-    next: 'Allow the microphone beside the address of the page, then press “Use two microphones” again.',
-  },
-  NotFoundError: {
-    problem: 'no-device',
-    sentence: 'No microphone was found.',
-    next: 'Plug one in, or play the sample conversation or two sound files.',
-  },
-  NotReadableError: {
-    problem: 'device-busy',
-    sentence: 'The microphone is there, but something else holds it.',
-    next: 'Close the other program or tab that listens, then try again.',
-  },
-  OverconstrainedError: {
-    problem: 'no-device',
-    sentence: 'That microphone is gone.',
-    next: 'Choose another one from the list.',
-  },
-};
-
-/** Words for an error of getUserMedia. */
-export const wordsForMicrophone = (error: unknown): Words =>
-  MICROPHONE[error instanceof DOMException ? error.name : ''] ?? wordsFor(error);
-
 /** Words for whatever was thrown. */
 export function wordsFor(error: unknown): Words {
   if (error instanceof PageError) return error.words;
   if (error instanceof EngineError)
     return {
-      problem: error.kind,
+      problem: microphoneProblem(error) ?? error.kind,
       sentence: sentence(error.message),
       next: error.hint ? sentence(error.hint) : NEXT[error.kind],
     };
