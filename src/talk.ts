@@ -22,7 +22,7 @@ import {
 } from './options.ts';
 import { Speech } from './speech.ts';
 import type { DuologueStats } from './stats.ts';
-import { Voices } from './voices.ts';
+import { disposedError, Voices } from './voices.ts';
 import type { Capture, GateMode } from './workers/capture.ts';
 import { MOTION_BLOCK } from './workers/motion.block.ts';
 import { type ArrivedFrame, MotionPlayer } from './workers/motion.player.ts';
@@ -73,6 +73,8 @@ export abstract class Talk {
   #info: BackendInfo;
   #conditions: Conditions;
   #workerStats: WorkerStats | undefined;
+  /** Whoever waits for the worker, to be told when it will not answer. */
+  readonly #waiting = new Set<() => void>();
   #disposed = false;
 
   protected constructor(
@@ -189,7 +191,7 @@ export abstract class Talk {
     this.#conditions = withPerson(this.#conditions, person, conditions);
     if (conditions.action !== undefined)
       this.seat(person, this.#conditions.action?.[person] === ACTIONS.indexOf('sit'));
-    await this.#motion.setConditions(this.#conditions);
+    await this.#ask(this.#motion.setConditions(this.#conditions));
   }
 
   /** How a person feels, from the next frame on. */
@@ -210,7 +212,7 @@ export abstract class Talk {
   /** What the two are to each other, from the next frame on. */
   async setRelationship(relationship: Relationship | number): Promise<void> {
     this.#conditions = { ...this.#conditions, relationship: relationshipOf(relationship) };
-    await this.#motion.setConditions(this.#conditions);
+    await this.#ask(this.#motion.setConditions(this.#conditions));
   }
 
   /**
@@ -219,7 +221,7 @@ export abstract class Talk {
    */
   async setBackend(choice: BackendChoice): Promise<BackendInfo> {
     checkBackend(choice);
-    this.#know(await this.#motion.setBackend(choice));
+    this.#know(await this.#ask(this.#motion.setBackend(choice)));
     return this.#info;
   }
 
@@ -264,7 +266,7 @@ export abstract class Talk {
   /** Takes all voices away, closes the microphones and begins a new conversation at frame 0. */
   async reset(): Promise<void> {
     this.#voices.clear();
-    await this.#motion.reset();
+    await this.#ask(this.#motion.reset());
   }
 
   /** Ends everything and frees everything; safe to call twice. */
@@ -279,6 +281,7 @@ export abstract class Talk {
     this.#worker.terminate();
     void this.context.close();
     for (const frames of [...this.#iterators]) frames.end();
+    for (const giveUp of this.#waiting) giveUp();
     this.events.clear();
   }
 
@@ -307,9 +310,19 @@ export abstract class Talk {
     return this.#source.sampleAt(currentTime - (outputLatency || 0) - this.#heard.delayS);
   }
 
+  /** What the worker answers; rejects with `unsupported` when it will not, because everything was disposed of. */
+  #ask<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const giveUp = () => reject(disposedError('it changes no more'));
+      if (this.#disposed) return giveUp();
+      this.#waiting.add(giveUp);
+      answer.then(resolve, reject).finally(() => this.#waiting.delete(giveUp));
+    });
+  }
+
   async #refresh() {
     try {
-      this.#workerStats = await this.#motion.stats();
+      this.#workerStats = await this.#ask(this.#motion.stats());
       this.#know(this.#workerStats.info);
     } catch (error) {
       this.#fail(error);

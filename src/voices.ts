@@ -10,6 +10,12 @@ import { attachVoice, type Voice, type VoiceSource } from './workers/voice.ts';
 /** A smaller change (s) of the delay moves nobody's voice out of where its leak is looked for. */
 const LEAST_CHANGE_S = 0.001;
 
+/** Why nothing more can be asked of a conversation. */
+export const disposedError = (what: string): EngineError =>
+  new EngineError('unsupported', `The conversation was disposed of: ${what}.`, {
+    hint: 'Make a new one with createDuologue.',
+  });
+
 /** Hears of what happens to voices by itself. */
 export type VoicesListener = {
   error(cause: unknown): void;
@@ -125,8 +131,6 @@ export class Voices {
 
   #check() {
     if (!this.#disposed) return;
-    throw new EngineError('unsupported', 'The conversation was disposed of: nobody in it can have a voice.', {
-      hint: 'Make a new one with createDuologue.',
-    });
+    throw disposedError('nobody in it can have a voice');
   }
 }

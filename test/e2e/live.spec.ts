@@ -192,14 +192,19 @@ test('pushed samples move the right mouth in time, and an interruption shuts it'
   );
   expect(shutMs).toBeLessThanOrEqual(200 + pictureMs);
 
-  // The iterator of frames ends with the conversation.
-  const last = await page.evaluate(async () => {
-    window.duologue!.dispose();
-    window.duologue!.dispose();
+  // The end of the conversation ends the iterator of frames, and leaves nobody waiting.
+  const [last, ...answers] = await page.evaluate(async () => {
+    const duo = window.duologue!;
+    const failed = (error: Error) => error.message;
+    const asked = duo.reset().then(() => 'done', failed);
+    duo.dispose();
+    duo.dispose();
+    const late = duo.setEmotion(0, 'positive').then(() => 'done', failed);
     await new Promise((resolve) => setTimeout(resolve, 50));
-    return window.taken!.at(-1)!.time;
+    return [window.taken!.at(-1)!.time, await asked, await late];
   });
   expect(last).toBe(Number.POSITIVE_INFINITY);
+  for (const answer of answers) expect(answer).toContain('The conversation was disposed of');
   expect(said).toEqual([]);
 });
 
