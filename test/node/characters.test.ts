@@ -136,6 +136,7 @@ describe.each(people)('$name', (person) => {
       );
       expect(cosines.filter(([, cosine]) => !(cosine >= 0.7))).toEqual([]);
     },
+    60_000,
   );
 
   test('a blink brings the lids together over the eye', () => {

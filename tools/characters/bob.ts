@@ -19,7 +19,7 @@ import { cast, type Field } from './sdf.ts';
 /** Clumps on each side of the parting, and where each one's columns lie (0…1 across it). */
 const CLUMPS = 5;
 const ACROSS = [0, 0.14, 0.4, 0.68, 0.88, 0.97] as const;
-const ROWS = 15;
+const ROWS = 13;
 /** Added to the texture's row where the hair is seen from inside; the texture repeats. */
 export const INSIDE = 2;
 /** Share of a line of hair that lies on the skull; the rest falls. */
@@ -28,7 +28,7 @@ const CENTRE: Vec = [0, 4, -0.5];
 
 /** Where the parting runs, from the brow (0) to the crown's back (1), as directions from the middle of the head. */
 const parting = (u: number): Vec => [
-  mix(2.3, 0.2, smooth(0.1, 1, u)),
+  mix(2.3, 0.2, smooth(0.1, 1, u)) + 0.22 * Math.sin(9 * u),
   mix(5.4, 8.4, Math.sin(Math.PI * Math.min(0.5, u * 0.9))),
   mix(7.4, -5, u),
 ];
@@ -111,10 +111,10 @@ export const buildBob = (person: Person, field: Field, mesh: Mesh, put: Put) => 
       const free = c.clump === CLUMPS ? 0.2 : c.f;
       const grow = smooth(0.62, 1, t);
       const longer = -(clumps[c.clump]!.long * 0.6 - taper(free)) * grow;
-      const thin = 1 - 0.55 * smooth(0.9, 1, t);
+      const thin = 1 - 0.75 * smooth(0.84, 1, t);
       const out = c.clump === CLUMPS ? lift(1, t, CLUMPS, 0.05) : lift(c.u, t, c.clump, c.f);
       // Each clump gathers to a point.
-      const u = mix(c.u, (c.clump + 0.5) / CLUMPS, c.clump === CLUMPS ? 0 : 0.5 * smooth(0.72, 1, t));
+      const u = mix(c.u, (c.clump + 0.5) / CLUMPS, c.clump === CLUMPS ? 0 : 0.72 * smooth(0.66, 1, t));
       return line({ side, u }, t, out * thin - inward, longer);
     };
     // Where the hair leaves the skull its lines would break: they are evened out.
@@ -150,7 +150,7 @@ export const buildBob = (person: Person, field: Field, mesh: Mesh, put: Put) => 
     // Beside the face the edge goes down to the skin.
     const edge = (t: number) => mix(1.35, 0.5, smooth(OVER - 0.12, OVER + 0.12, t));
     const inner = inside.map((c, k) =>
-      path(c, (t) => (k === 0 ? edge(t) : 0.85)).map((q, r) =>
+      path(c, (t) => (k === 0 ? edge(t) : 0.85) * (1 - 0.8 * smooth(0.8, 1, t))).map((q, r) =>
         k > 1 && r < first ? -1 : put(q, scale(dark, 0.3), [c.u * 2.4, INSIDE + rowAt(r)]),
       ),
     );

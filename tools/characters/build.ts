@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { occlude } from './ambient.ts';
 import { bakeSkin } from './bake.ts';
 import { INSIDE } from './bob.ts';
@@ -150,6 +151,7 @@ export const buildCharacter = (person: Person): { bytes: Uint8Array; triangles: 
     ['Cloth', png(CLOTH_PIXELS, brightPixel(cloth))],
     ['Twill threads', png(CLOTH_PIXELS, normalPixel(canvas, 0.7, CLOTH_PIXELS))],
     ['Twill', png(CLOTH_PIXELS, brightPixel(canvas))],
+    ['Thumbnail', readFileSync(new URL(`thumbnails/${person.name}.jpg`, import.meta.url))],
   ] as const;
   const bone = (name: string) => index.get(name)! + 1;
   const spring = springExtension(person, bone);
@@ -163,7 +165,13 @@ export const buildCharacter = (person: Person): { bytes: Uint8Array; triangles: 
       ...(spring ? ['VRMC_springBone'] : []),
     ],
     extensions: {
-      VRMC_vrm: vrmExtension(person, bone, partNodes.Face!, partNodes),
+      VRMC_vrm: vrmExtension(
+        person,
+        bone,
+        partNodes.Face!,
+        partNodes,
+        images.findIndex(([name]) => name === 'Thumbnail'),
+      ),
       ...(spring ? { VRMC_springBone: spring } : {}),
     },
     scene: 0,
@@ -171,7 +179,11 @@ export const buildCharacter = (person: Person): { bytes: Uint8Array; triangles: 
     nodes,
     meshes,
     skins: [skin],
-    images: images.map(([name, bytes]) => ({ name, bufferView: out.view(bytes), mimeType: 'image/png' })),
+    images: images.map(([name, bytes]) => ({
+      name,
+      bufferView: out.view(bytes),
+      mimeType: name === 'Thumbnail' ? 'image/jpeg' : 'image/png',
+    })),
     samplers: [33071, 10497].map((wrap) => ({ magFilter: 9729, minFilter: 9987, wrapS: wrap, wrapT: wrap })),
     textures: [0, 0, 1, 1, 1, 1, 1].map((sampler, source) => ({ source, sampler })),
     materials: [

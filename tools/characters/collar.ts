@@ -70,6 +70,19 @@ export const finishShirt = (
       scale(cloth, 0.72),
       scale(cloth, 0.6),
     );
+  // The yoke across the back, and the seams where it meets the front on top of the shoulders.
+  const seams = [
+    Array.from({ length: 11 }, (_, k) =>
+      spot(
+        mix(columns * 0.34, columns * 0.66, k / 10),
+        shoulder - 0.062 - 0.008 * Math.sin((k / 10) * Math.PI),
+      ),
+    ),
+    ...[0.235, 0.765].map((c) =>
+      [0, 1, 2, 3].map((k) => surface.at(mix(last - 3.8, last - 1, k / 3), columns * c)),
+    ),
+  ];
+  for (const seam of seams) strip(mesh, seam, 0.0018, 0.0016, scale(cloth, 0.8), scale(cloth, 0.5));
   const [top, bottom] = [shoulder - 0.075, shoulder - 0.185];
   const pocket = [0, 0.2, 0.23, 0.6, 1].map((t) =>
     [0, 0.25, 0.5, 0.75, 1].map((u) => {

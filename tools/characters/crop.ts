@@ -9,24 +9,26 @@ import { CROWN, surfaceAt } from './skull.ts';
 const COUNT = 52;
 const ROWS = 15;
 
-/** A short crop: it grows out of the painted stubble without an edge, higher and squarer on top, in soft clumps. */
+/** A short afro crop, round from every side: it grows out of the painted stubble without an edge, shaved at temples and nape, in tight clumps. */
 export const buildCrop = (person: Person, field: Field, mesh: Mesh, put: Put) => {
   const noise = cells(person.seed);
   const base = colour(person.colours.hair);
   const tip = colour(person.colours.hairTip);
+  const shaved = mixVec(base, colour(person.colours.skin), 0.4);
   const at = (lon: number, b: number): [Vec, Vec] => {
     const s = surfaceAt(field, { lon, b });
     const above = b - hairline(person, lon);
     const a = Math.abs(lon);
-    // Out of the skin: quickly at the brow, late at temples and nape, where the hair is shaved.
-    const late = mix(1, 3, smooth(0.7, 1.2, a)) - 0.9 * smooth(2, 2.7, a);
-    const grown = smooth(late - 0.5, late + mix(3.4, 4.5, smooth(0.7, 1.2, a)), above);
-    const high = smooth(4.5, 10.5, s[1]);
-    const n = normalize([s[0] * (1 + 0.25 * high), (s[1] - 3) * (0.7 + 0.6 * high), s[2] + 0.6]);
-    const clump = 1 - noise(scale(s, 0.82));
-    const out = -0.16 + grown * (0.4 + 1.7 * high) + grown * (0.16 + 0.5 * high) * (clump - 0.45);
-    const shade = mixVec(base, tip, Math.max(0, (clump - 0.35) * 1.3) * grown);
-    return [add(s, scale(n, out)), shade];
+    // Quickly at the brow, slowly at temples and nape.
+    const fade = smooth(0.62, 1.15, a);
+    const grown = smooth(0.1, mix(3.4, 6.5, fade), above);
+    const high = smooth(1, 8.5, s[1]);
+    const n = normalize([s[0] * 1.15, s[1] - 3.2, s[2] + 1]);
+    const clump = 1 - 0.72 * noise(scale(s, 0.9)) - 0.34 * noise(scale(s, 1.9));
+    const skin = -0.14 + 0.36 * smooth(0, mix(0.5, 0.9, fade), above - 0.2);
+    const out = skin + grown * (0.3 + 1.15 * high) + grown * (0.12 + 0.5 * high) * (clump - 0.3);
+    const shade = mixVec(base, tip, Math.max(0, Math.min(1, (clump - 0.1) * 1.25)) * (0.15 + 0.85 * grown));
+    return [add(s, scale(n, out)), mixVec(shade, shaved, smooth(0.8, 1.2, a) * smooth(2.8, 0, above))];
   };
   const rings: number[][] = [];
   for (let r = 0; r <= ROWS; r++) {
@@ -34,12 +36,14 @@ export const buildCrop = (person: Person, field: Field, mesh: Mesh, put: Put) =>
     rings.push(
       Array.from({ length: COUNT }, (_, k) => {
         const lon = (k / COUNT) * Math.PI * 2 - Math.PI;
-        const [q, shade] = at(lon, mix(CROWN, hairline(person, lon) + 0.5, t ** 0.92));
-        return put(q, shade, [q[0] * 0.09 + q[2] * 0.05, q[1] * 0.09 + q[2] * 0.06]);
+        const b = mix(CROWN, hairline(person, lon) + 0.22, t ** 0.85);
+        const [q, shade] = at(lon, b);
+        // Around the crown, so that the texture has no seam.
+        return put(q, shade, [0.085 * (CROWN - b) * Math.sin(lon), 0.085 * (CROWN - b) * Math.cos(lon)]);
       }),
     );
   }
   for (let k = 0; k + 1 < rings.length; k++) bridge(mesh, rings[k + 1]!, rings[k]!);
   const [top, shade] = at(0, CROWN);
-  fan(mesh, rings[0]!, put(top, shade, [0, top[1] * 0.09]));
+  fan(mesh, rings[0]!, put(top, shade, [0, 0]));
 };

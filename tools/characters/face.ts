@@ -15,7 +15,7 @@ import { headField } from './skull.ts';
 import { headSkin } from './weights.ts';
 
 /** How far above the hairline (face units) the scalp is hidden for good. */
-const COVERED = { bob: 2.4, short: 3.9 } as const;
+const COVERED = { bob: 1.9, short: 2.6 } as const;
 
 /** Evens out the grid where its rays graze the edge of the jaw. */
 const settle = (mesh: Mesh<FaceVertex>) => {

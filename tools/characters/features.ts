@@ -165,7 +165,7 @@ export const buildEars = (person: Person, field: Field): Mesh<FaceVertex> => {
           const y = up * r * 2.15 * size - 0.1;
           const z = (back * r * 1.15 * lobe - 0.25 * up) * size;
           const flare = (0.35 + 0.65 * smooth(-1, 0.9, back)) * (0.55 + 0.45 * smooth(-1, -0.2, up));
-          const q: Vec = [root[0] - 0.35 + out * flare * size, root[1] + y, root[2] - z];
+          const q: Vec = [root[0] - 0.35 + out * flare * size * 1.3, root[1] + y, root[2] - z];
           return mesh.vertices.push(vertex([side * q[0], q[1], q[2]], 'ear', [r, out])) - 1;
         }),
       );

@@ -1,5 +1,6 @@
 import { buildBob } from './bob.ts';
 import { buildCrop } from './crop.ts';
+import { buildLocks } from './locks.ts';
 import { smooth, type Vec } from './math.ts';
 import { emptyMesh, type Mesh, type Skin } from './mesh.ts';
 import type { Person } from './people.ts';
@@ -51,7 +52,9 @@ export const buildHair = (person: Person, field: Field): Mesh => {
       uv,
       skin: person.hair === 'bob' ? strandSkin(q) : [['head', 1]],
     }) - 1;
-  if (person.hair === 'bob') buildBob(person, field, mesh, put);
-  else buildCrop(person, field, mesh, put);
+  if (person.hair === 'bob') {
+    buildBob(person, field, mesh, put);
+    buildLocks(person, mesh, put);
+  } else buildCrop(person, field, mesh, put);
   return mesh;
 };

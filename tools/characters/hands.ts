@@ -34,9 +34,9 @@ const fingerSkin = (finger: number, t: number): Skin => {
   const f = FINGERS[finger]!;
   const name = (k: number) => `left${f.name}${f.bones[k]}`;
   const [a, b] = finger === 0 ? [0.38, 0.7] : [0.46, 0.76];
-  const first = smooth(a - 0.09, a + 0.09, t);
+  const first = finger === 0 ? smooth(a - 0.14, a + 0.14, t) : smooth(a - 0.09, a + 0.09, t);
   const second = smooth(b - 0.08, b + 0.08, t);
-  const root = finger === 0 ? smooth(-0.12, 0.26, t) : smooth(-0.18, 0.32, t);
+  const root = finger === 0 ? smooth(-0.14, 0.28, t) : smooth(-0.18, 0.28, t);
   return [
     ['leftHand', 1 - root],
     [name(0), root * (1 - first)],
@@ -75,17 +75,27 @@ export const buildHand = (person: Person, sleeveEnd: number): Mesh => {
       // Balls of thumb and little finger, the hollow between them.
       const ball = up < 0 ? 0.03 * bell((across - 0.62) / 0.34, 1) * bell((t - 0.22) / 0.14, 1) : 0;
       const heel = up < 0 ? 0.018 * bell((across + 0.7) / 0.3, 1) * bell((t - 0.2) / 0.16, 1) : 0;
+      // Tendons fan out to the knuckles over the back of the hand.
+      const tendon = up > 0 ? smooth(0.16, 0.42, t) * (k % 2 === 1 ? 0.012 : -0.01) : 0;
       const p: Vec = [
         x,
-        j.shoulderY + drop + mix(round[1], box[1], flat) + bend - (ball + heel) * l,
+        j.shoulderY + drop + mix(round[1], box[1], flat) + bend - (ball + heel - tendon) * l,
         -0.012 + z,
       ];
-      const owner: Skin = t > 0.05 ? [['leftHand', 1]] : armSkin(person, x);
-      return put(mesh, p, tint(up, t > 0.4 ? 0.12 : 0), owner);
+      // The ball of the thumb goes with the thumb.
+      const share = across > 0.4 && up <= 0 ? 0.45 * smooth(0.4, 1, across) * bell((t - 0.24) / 0.13, 1) : 0;
+      const owner: Skin =
+        t > 0.05
+          ? [
+              ['leftHand', 1 - share],
+              ['leftThumbMetacarpal', share],
+            ]
+          : armSkin(person, x);
+      return put(mesh, p, scale(tint(up, t > 0.4 ? 0.12 : 0), 1 + 4 * tendon), owner);
     });
   const rings: number[][] = [];
   const elbow = j.shoulderX + j.arm;
-  for (const x of [0, 0.4, 0.75].map((t) => mix(sleeveEnd, wristX, t))) {
+  for (const x of [0, 0.55].map((t) => mix(sleeveEnd, wristX, t))) {
     const t = (x - elbow) / j.forearm;
     const r =
       curve(
@@ -117,8 +127,10 @@ export const buildHand = (person: Person, sleeveEnd: number): Mesh => {
     const v = mesh.vertices[k]!;
     v.p[0] -= 0.035 * l * across * across + (across < 0 ? 0.03 * l * -across : 0);
     // Each finger's knuckle rises, the cells between sink.
-    if (up > 0 && i % 2 === 1) v.colour = tint(1, 0.3);
-    if (up > 0) v.p[1] += (i % 2 === 1 ? 0.03 : -0.016) * l;
+    if (up > 0) {
+      v.colour = i % 2 === 1 ? scale(tint(1, 0.34), 1.04) : scale(tint(1, 0.3), 0.8);
+      v.p[1] += (i % 2 === 1 ? 0.04 : -0.022) * l;
+    }
   }
   rings.push(knuckles);
 
@@ -162,12 +174,13 @@ export const buildHand = (person: Person, sleeveEnd: number): Mesh => {
   ];
   finger(mesh, border, fingers[0]!, 0, 0.122 * l * 0.5, normalize([0.25, 0.75, 0.6]), tint);
   const knuckleX = wristX + 0.47 * l;
-  relax(mesh, 1, (v) => 0.4 * bell((v.p[0] - knuckleX) / (0.06 * l), 1));
+  relax(mesh, 1, (v) => 0.25 * bell((v.p[0] - knuckleX) / (0.06 * l), 1));
   softenSkin(mesh, 2, 0.35);
   return mesh;
 };
 
 const STEPS = [0.15, 0.37, 0.46, 0.55, 0.68, 0.76, 0.84, 0.93, 0.985] as const;
+const THUMB_STEPS = [0.27, 0.34, 0.42, 0.52, 0.62, 0.7, 0.79, 0.92, 0.985] as const;
 
 const finger = (
   mesh: Mesh,
@@ -189,8 +202,7 @@ const finger = (
     ) as Vec;
   let ring = loop;
   let order: readonly number[] = FINGER_ANGLES;
-  for (const t of STEPS) {
-    if (thumb && t < 0.2) continue;
+  for (const t of thumb ? THUMB_STEPS : STEPS) {
     const centre = pointAt(t);
     const along = normalize(sub(pointAt(Math.min(1, t + 0.04)), pointAt(t - 0.04)));
     const right = normalize(cross(along, nail));
@@ -209,20 +221,21 @@ const finger = (
       order = loop.map((_, k) => begin + (k / loop.length) * 2 * Math.PI);
     }
     const joint = Math.max(0, 1 - Math.min(...knots.slice(1, 3).map((k) => Math.abs(k - t))) / 0.08);
-    const round = t > 0.84 ? Math.sqrt(Math.max(0.03, 1 - ((t - 0.84) / 0.165) ** 2)) : 1;
-    const r = radius * mix(1.06, 0.84, t) * (1 + 0.05 * joint) * round;
+    const round = t > 0.82 ? Math.sqrt(Math.max(0.05, 1 - ((t - 0.82) / 0.185) ** 2)) : 1;
+    // The thumb grows out of its ball.
+    const ball = thumb ? 0.2 * smooth(0.44, 0.22, t) : 0;
+    const r = radius * mix(1.08, 0.8, t) * (1 + ball) * round;
     const next = order.map((a) => {
       const above = Math.sin(a);
-      // Pads below, a flat nail above.
-      const pad = above < 0 ? 1 + 0.07 * bell((t - 0.89) / 0.06, 1) + 0.04 * bell((t - 0.61) / 0.07, 1) : 1;
-      const isNail = t > 0.83 && above > 0.6;
-      const p = around(centre, scale(right, r), scale(up, r * 0.92 * pad * (isNail ? 0.93 : 1)), a);
-      return put(
-        mesh,
-        p,
-        tint(above, 0.08 + 0.22 * joint + 0.14 * smooth(0.75, 1, t), isNail ? 0.85 : 0),
-        fingerSkin(index, t),
-      );
+      // Pads below; above, knuckles high enough that a bent joint stays round, and a flat bed for the nail.
+      const pad =
+        above < 0
+          ? 1 + 0.09 * bell((t - 0.9) / 0.06, 1) + 0.05 * bell((t - 0.61) / 0.07, 1)
+          : 1 + 0.17 * joint * above - 0.1 * smooth(0.8, 0.9, t) * above;
+      const side = 1 + 0.05 * joint;
+      const p = around(centre, scale(right, r * side), scale(up, r * 0.94 * pad), a);
+      const warm = 0.08 + 0.24 * joint + 0.14 * smooth(0.75, 1, t);
+      return put(mesh, p, tint(above, warm), fingerSkin(index, t));
     });
     bridge(mesh, next, ring);
     ring = next;
@@ -230,4 +243,20 @@ const finger = (
   const end = pointAt(1);
   const tip = put(mesh, end, tint(0, 0.3, 0.3), fingerSkin(index, 1));
   fan(mesh, [...ring].reverse(), tip);
+
+  const plate = ([0.83, 0.9, 0.985] as const).map((t, row) => {
+    const centre = pointAt(t);
+    const along = normalize(sub(pointAt(1), pointAt(t - 0.05)));
+    const right = normalize(cross(along, nail));
+    const up = cross(right, along);
+    return [-1, 0, 1].map((u) => {
+      const wide = radius * [0.36, 0.44, 0.3][row]! * u;
+      const high = radius * ([0.745, 0.69, 0.4][row]! - (u === 0 ? 0 : [0.13, 0.13, 0.06][row]!));
+      const p = add(centre, add(scale(right, wide), scale(up, high)));
+      return put(mesh, p, tint(1, 0.1, [0.75, 0.9, 1.15][row]!), fingerSkin(index, t));
+    });
+  });
+  for (let r = 0; r < 2; r++)
+    for (let c = 0; c < 2; c++)
+      mesh.faces.push([plate[r]![c]!, plate[r]![c + 1]!, plate[r + 1]![c + 1]!, plate[r + 1]![c]!]);
 };

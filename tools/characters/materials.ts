@@ -27,7 +27,7 @@ export const headMaterials = (person: Person): Fields[] => {
   const skin = colour(person.colours.skin);
   return [
     // Light that wanders under the skin keeps its shade warm.
-    painted('Skin', 1, 0.62, 0.42, {
+    painted('Skin', 1, 0.72, Math.round(100 * (0.2 + 0.27 * skin[0])) / 100, {
       emissiveTexture: { index: 1 },
       emissiveFactor: [0.085, 0.026, 0.014].map((x) => Math.round(1000 * x * (0.4 + 0.6 * skin[0])) / 1000),
     }),

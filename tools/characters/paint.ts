@@ -86,7 +86,7 @@ export const skinPainter = (person: Person) => {
 
     let skin = scale(base, 0.965 + 0.07 * mottle);
     // Broad zones: a paler brow and chin, a warm band across cheeks and nose.
-    skin = mixVec(skin, mixVec(base, [1, 0.93, 0.72], 0.2), 0.5 * spot(0, 5.2, 4.5, 2.2));
+    skin = mixVec(skin, mixVec(base, [1, 0.93, 0.72], 0.2 * base[0]), 0.5 * spot(0, 5.2, 4.5, 2.2));
     skin = mixVec(skin, blush, f.flush * 0.62 * spot(4.5, -3, 2.3, 1.7));
     skin = mixVec(skin, blush, f.flush * 0.22 * spot(0, -3, 6.5, 2));
     skin = mixVec(skin, blush, 0.42 * spot(0, tipY, 1.5, 1.15));
@@ -105,7 +105,7 @@ export const skinPainter = (person: Person) => {
     if (person.hair === 'short') {
       const above = v.b - hairline(person, lon);
       const a = Math.abs(lon);
-      const width = mix(0.9, 2.3, smooth(0.7, 1.2, a)) - 0.7 * smooth(2, 2.6, a);
+      const width = mix(0.7, 1.9, smooth(0.62, 1.15, a)) - 0.5 * smooth(2, 2.6, a);
       const grown = smooth(-0.35, width, above + 0.5 * (mottle - 0.5));
       const stubble = noise(x * 9 + z * 7, y * 9 + z * 5);
       skin = mixVec(
@@ -131,7 +131,7 @@ export const skinPainter = (person: Person) => {
           mixVec(scale(lips, 1.3), [1, 0.8, 0.74], 0.14),
           0.5 * bell(t - 0.55, 0.22) * Math.abs(Math.sin(angle)),
         );
-      else tone = scale(tone, 0.86);
+      else tone = scale(tone, 0.8);
       tone = mixVec(tone, inner, smooth(0.26, -0.02, t) * 0.9);
       skin = mixVec(skin, tone, red * m.tint);
       // A soft shadow under the lower lip and in the corners.

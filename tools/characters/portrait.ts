@@ -1,4 +1,5 @@
-// Renders contact sheets of the characters: `npm run portrait -- [sheet…] [--out FOLDER]`.
+// Renders contact sheets of the characters: `npm run portrait -- [sheet…] [--out FOLDER]`, or with `--thumbnails` the
+// pictures that their files carry.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,14 +7,17 @@ import { parseArgs } from 'node:util';
 import { chromium } from 'playwright';
 import { createServer } from 'vite';
 import { browserPath, CHROMIUM_FLAGS } from '../browser.mjs';
-import { SHEETS } from './sheets.ts';
+import { SHEETS, THUMBNAILS } from './sheets.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { out: { type: 'string', default: 'test-results/portraits' } },
+  options: { out: { type: 'string' }, thumbnails: { type: 'boolean', default: false } },
 });
-const wanted = positionals.length > 0 ? positionals : Object.keys(SHEETS);
+const sheets = values.thumbnails ? THUMBNAILS : SHEETS;
+const wanted = positionals.length > 0 ? positionals : Object.keys(sheets);
 const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder =
+  values.out ?? (values.thumbnails ? join(root, 'tools/characters/thumbnails') : 'test-results/portraits');
 const server = await createServer({
   root,
   configFile: false,
@@ -44,12 +48,12 @@ try {
   });
   await page.goto(`${address}tools/characters/portrait.html`);
   await page.waitForFunction(() => 'render' in window);
-  mkdirSync(values.out, { recursive: true });
+  mkdirSync(folder, { recursive: true });
   for (const name of wanted) {
-    const sheet = SHEETS[name];
-    if (!sheet) throw new Error(`no sheet ${name}; there are ${Object.keys(SHEETS).join(', ')}`);
+    const sheet = sheets[name];
+    if (!sheet) throw new Error(`no sheet ${name}; there are ${Object.keys(sheets).join(', ')}`);
     const picture = await page.evaluate((s) => window.render(s), sheet);
-    const file = join(values.out, `${name}.png`);
+    const file = join(folder, `${name}.${sheet.jpeg ? 'jpg' : 'png'}`);
     writeFileSync(file, Buffer.from(picture.slice(picture.indexOf(',') + 1), 'base64'));
     console.log(file);
   }

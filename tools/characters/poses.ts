@@ -6,8 +6,15 @@ const BONES = ['Proximal', 'Intermediate', 'Distal'] as const;
 type Side = 'left' | 'right';
 type Digits = Partial<Record<(typeof FOUR)[number], number>>;
 
-/** A hand: how far each finger is curled (0 straight … 1 fist), how they fan, and how far the thumb turns under the palm and bends. */
-const hand = (side: Side, curl: Digits | number, thumb: readonly [number, number, number], fan = 0): Pose => {
+/** How far a thumb rolls under the palm, bends at its two joints, swings towards the fingers and sinks. */
+type Thumb = readonly [under: number, bend: number, tip: number, swing?: number, sink?: number];
+
+/** A thumb laid over curled fingers: over all four, and over three while the index finger points. */
+const OVER: Thumb = [0, 0.52, 1.17, 0.09, 0.34];
+const UNDER_INDEX: Thumb = [-0.2, 0.6, 0.8, 0.35, 0.25];
+
+/** A hand: how far each finger is curled (0 straight … 1 fist), how they fan, and how the thumb lies. */
+const hand = (side: Side, curl: Digits | number, thumb: Thumb, fan = 0): Pose => {
   const turn = side === 'left' ? -1 : 1;
   const out: Record<string, [number, number, number]> = {};
   for (const [k, f] of FOUR.entries()) {
@@ -15,18 +22,17 @@ const hand = (side: Side, curl: Digits | number, thumb: readonly [number, number
     for (const [i, bone] of BONES.entries())
       out[`${side}${f}${bone}`] = [0, i === 0 ? turn * fan * (1.5 - k) : 0, turn * c * [1.35, 1.6, 1.15][i]!];
   }
-  const [under, bend, tip] = thumb;
+  const [under, bend, tip, swing = 0, sink = 0] = thumb;
   const flex = (by: number): [number, number, number] => [0.53 * by, -turn * 0.67 * by, turn * 0.5 * by];
-  out[`${side}ThumbMetacarpal`] = [under, 0, 0];
+  out[`${side}ThumbMetacarpal`] = [under, -turn * swing, turn * sink];
   out[`${side}ThumbProximal`] = flex(bend);
   out[`${side}ThumbDistal`] = flex(tip);
   return out;
 };
-const hands = (
-  curl: Digits | number,
-  thumb: readonly [number, number, number] = [0, 0, 0],
-  fan = 0,
-): Pose => ({ ...hand('left', curl, thumb, fan), ...hand('right', curl, thumb, fan) });
+const hands = (curl: Digits | number, thumb: Thumb = [0, 0, 0], fan = 0): Pose => ({
+  ...hand('left', curl, thumb, fan),
+  ...hand('right', curl, thumb, fan),
+});
 
 const EASY = hands({ Index: 0.16, Middle: 0.22, Ring: 0.26, Little: 0.28 }, [0.15, 0.15, 0.15]);
 const OPEN = hands({ Index: 0.02, Middle: 0.06, Ring: 0.1, Little: 0.08 }, [0, 0, 0], 0.06);
@@ -82,7 +88,7 @@ export const GESTURES: Readonly<Record<string, Pose>> = {
   },
   point: {
     ...stand(-1),
-    ...hand('right', { Index: 0, Middle: 0.85, Ring: 0.9, Little: 0.9 }, [0.5, 0.5, 0.6]),
+    ...hand('right', { Index: 0, Middle: 0.92, Ring: 0.95, Little: 0.97 }, UNDER_INDEX),
     rightUpperArm: [-0.9, 0.3, 0.85],
     rightLowerArm: [-0.2, 0.75, 0],
     rightHand: [-0.3, 0, 0],
@@ -112,9 +118,9 @@ export const GESTURES: Readonly<Record<string, Pose>> = {
   },
   think: {
     ...stand(-1),
-    rightUpperArm: [-0.6, 0.25, 1.25],
-    rightLowerArm: [0.3, 2.3, 0],
-    rightHand: [0, 0.1, -0.3],
+    rightUpperArm: [-0.46, 0.4, 1.41],
+    rightLowerArm: [0.37, 2.43, 0],
+    rightHand: [-0.34, 0.16, -0.1],
     ...hand('right', { Index: 0.3, Middle: 0.7, Ring: 0.8, Little: 0.8 }, [0.2, 0.2, 0.2]),
     leftUpperArm: [-0.15, -0.3, -1.25],
     leftLowerArm: [0.75, -1.6, 0],
@@ -135,10 +141,12 @@ export const SEATED: Readonly<Record<string, Pose>> = {
   upright: {
     ...EASY,
     ...LEGS_SEATED,
-    leftUpperArm: [-0.28, -0.05, -1.3],
-    rightUpperArm: [-0.28, 0.05, 1.3],
-    leftLowerArm: [0.35, -0.95, 0],
-    rightLowerArm: [0.35, 0.95, 0],
+    leftUpperArm: [-0.14, -0.28, -1.22],
+    rightUpperArm: [-0.15, 0.31, 1.2],
+    leftLowerArm: [0.81, -1.03, 0],
+    rightLowerArm: [0.82, 1.02, 0],
+    leftHand: [0.56, 0.33, 0.56],
+    rightHand: [0.53, -0.36, -0.57],
   },
   leaning: {
     ...EASY,
@@ -150,9 +158,11 @@ export const SEATED: Readonly<Record<string, Pose>> = {
     spine: [0.12, 0.05, 0],
     chest: [0.08, 0.05, 0],
     leftUpperArm: [-0.5, -0.05, -1.15],
-    rightUpperArm: [-0.35, 0.05, 1.2],
+    rightUpperArm: [0.06, 0.14, 1.17],
     leftLowerArm: [-0.1, -1.35, 0],
-    rightLowerArm: [0.35, 0.95, 0],
+    rightLowerArm: [0.59, 1.42, 0],
+    rightHand: [0.91, -0.47, -0.57],
+    ...hand('right', { Index: 0.12, Middle: 0.16, Ring: 0.18, Little: 0.2 }, [0.1, 0.1, 0.1]),
     head: [-0.12, 0.1, 0.05],
   },
 };
@@ -255,10 +265,15 @@ export const POSES: Readonly<Record<string, Pose>> = {
 export const FINGERS_SHOWN: Readonly<Record<string, Pose>> = Object.fromEntries(
   Object.entries({
     open: hand('left', 0, [-0.2, 0, 0], 0.12),
-    fist: hand('left', 1, [0.5, 0.6, 0.9]),
-    pointing: hand('left', { Index: 0, Middle: 0.95, Ring: 1, Little: 1 }, [0.5, 0.6, 0.8]),
-    OK: hand('left', { Index: 0.52, Middle: 0.22, Ring: 0.12, Little: 0.05 }, [0.55, 0.25, 0.35], 0.06),
-    'thumbs-up': hand('left', 1, [-0.35, -0.2, -0.15]),
+    fist: hand('left', 1, OVER),
+    pointing: hand('left', { Index: 0, Middle: 0.95, Ring: 1, Little: 1 }, UNDER_INDEX),
+    OK: hand(
+      'left',
+      { Index: 0.4, Middle: 0.2, Ring: 0.12, Little: 0.06 },
+      [-0.08, 0.56, 0.57, 0.05, 0.2],
+      0.05,
+    ),
+    'thumbs-up': hand('left', 1, [0.35, -0.55, -0.25, -0.38, -0.06]),
   }).map(([name, shape]) => [
     name,
     {
@@ -276,6 +291,9 @@ export const TALK: readonly [Pose, Pose] = [
   {
     ...GESTURES.explain,
     hips: [0, -0.1, 0.04],
+    // The near hand stays on her side.
+    leftUpperArm: [0, 0, -1.32],
+    leftLowerArm: [-0.5, -2.15, 0],
     head: [-0.02, 0.28, 0.08],
     neck: [0, 0.16, 0],
   },

@@ -32,6 +32,24 @@ export const SHEETS: Record<string, Sheet> = {
   chat: grid(1, 1600, 900, [talk]),
   phone: grid(1, 390, 844, [{ ...talk, apart: 0.68, camera: { away: 6, look: 0.56, tilt: 3, fov: 24 } }]),
 };
+/** The picture that each character's file carries, by name. */
+export const THUMBNAILS: Record<string, Sheet> = Object.fromEntries(
+  names.map((who) => [
+    who,
+    {
+      ...grid(1, 256, 256, [
+        {
+          who: [who],
+          settle: 2,
+          camera: { turn: 16, away: 0.9, look: 0.905 },
+          morphs: { mouthSmileLeft: 0.4, mouthSmileRight: 0.45, cheekSquintLeft: 0.2, cheekSquintRight: 0.2 },
+        },
+      ]),
+      jpeg: true,
+    },
+  ]),
+);
+
 for (const who of names) {
   SHEETS[`${who}-face`] = grid(3, 560, 640, [
     { who: [who] },
@@ -137,18 +155,18 @@ for (const who of names) {
     })),
   );
   SHEETS[`${who}-shapes`] = grid(9, 230, 260, [
-    { who: [who], label: 'neutral', camera: { turn: 14, away: 0.62, look: 0.915 } },
+    { who: [who], label: 'neutral', camera: { turn: 14, away: 0.68, look: 0.902 } },
     ...SHAPE_NAMES.map((name) => ({
       who: [who],
       label: name,
       morphs: { [name]: 1 },
-      camera: { turn: 14, away: 0.62, look: 0.915 },
+      camera: { turn: 14, away: 0.68, look: 0.902 },
     })),
     {
       who: [who],
       label: 'jawOpen + mouthClose',
       morphs: { jawOpen: 1, mouthClose: 1 },
-      camera: { turn: 14, away: 0.62, look: 0.915 },
+      camera: { turn: 14, away: 0.68, look: 0.902 },
     },
   ]);
   SHEETS[`${who}-expressions`] = grid(
@@ -159,7 +177,7 @@ for (const who of names) {
       who: [who],
       label: e,
       expression: e,
-      camera: { turn: 14, away: 0.62, look: 0.915 },
+      camera: { turn: 14, away: 0.68, look: 0.902 },
     })),
   );
   const shown = (
@@ -183,6 +201,28 @@ for (const who of names) {
     [0, 90, 40]
       .flatMap((turn) => shown(SEATED, { ...body, look: 0.36, away: 3.8, turn }, true))
       .sort(byLabel),
+  );
+  SHEETS[`${who}-armpit`] = grid(
+    3,
+    480,
+    400,
+    [-55, 10, 55].map((turn) => ({
+      who: [who],
+      pose: POSES.forward!,
+      camera: { away: 1.7, look: 0.76, turn },
+    })),
+  );
+  SHEETS[`${who}-lap`] = grid(
+    3,
+    480,
+    400,
+    [0, 90, 40].map((turn) => ({
+      who: [who],
+      pose: SEATED.upright!,
+      seat: true,
+      settle: 2,
+      camera: { away: 2, look: 0.36, tilt: 12, turn },
+    })),
   );
   SHEETS[`${who}-fingers`] = grid(
     5,

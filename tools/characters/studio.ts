@@ -40,7 +40,13 @@ export type Shot = {
 };
 
 /** A grid of shots of one cell size in pixels. */
-export type Sheet = { columns: number; width: number; height: number; shots: readonly Shot[] };
+export type Sheet = {
+  columns: number;
+  width: number;
+  height: number;
+  shots: readonly Shot[];
+  jpeg?: boolean;
+};
 
 declare global {
   interface Window {
@@ -189,7 +195,7 @@ const take = async (shot: Shot, width: number, height: number) => {
   renderer.render(scene, camera);
 };
 
-window.render = async ({ columns, width, height, shots }) => {
+window.render = async ({ columns, width, height, shots, jpeg }) => {
   const sheet = document.createElement('canvas');
   sheet.width = columns * width;
   sheet.height = Math.ceil(shots.length / columns) * height;
@@ -205,5 +211,5 @@ window.render = async ({ columns, width, height, shots }) => {
     paper.fillStyle = '#fff';
     paper.fillText(shot.label ?? '', x + 6, y + 16);
   }
-  return sheet.toDataURL('image/png');
+  return jpeg ? sheet.toDataURL('image/jpeg', 0.9) : sheet.toDataURL('image/png');
 };

@@ -83,10 +83,21 @@ export const hairPixel = (kind: 'bob' | 'short', seed: number) => {
     const high = mix(at(i, (j + 1) % rows), at(i + 1, (j + 1) % rows), x - i);
     return mix(low, high, smooth(0, 1, y - j));
   };
+  // Bright dots of several sizes that tile: tight curls.
+  const dots = Array.from({ length: 30 * 30 }, () => [random(), random(), 0.6 + 0.4 * random()] as const);
+  const coil = (x: number, y: number) => {
+    let near = 1;
+    for (let k = 0; k < 9; k++) {
+      const [i, j] = [Math.floor(x * 30) + (k % 3) - 1, Math.floor(y * 30) + Math.floor(k / 3) - 1];
+      const [a, b, size] = dots[((j + 30) % 30) * 30 + ((i + 30) % 30)]!;
+      near = Math.min(near, Math.hypot(i + a - x * 30, j + b - y * 30) / size);
+    }
+    return 0.56 + 0.44 * smooth(1, 0.1, near);
+  };
   return (x: number, y: number): Vec => {
     const fine = kind === 'bob' ? line(x * count, y * 3, 3) : line(x * count, (y * count) % 8, 8);
     const broad = line((x * count) / 4 + 5, y * 2, 2);
-    const tone = 0.76 + 0.15 * fine + 0.09 * broad;
+    const tone = kind === 'bob' ? 0.76 + 0.15 * fine + 0.09 * broad : coil(x, y);
     return [tone, tone * (0.985 + 0.015 * fine), tone];
   };
 };

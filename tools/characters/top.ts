@@ -84,10 +84,11 @@ export const garment = (person: Person, cut: Cut): Garment => {
     rings.push(
       angles(y, wide + ease).map((angle) => {
         const [x, dz] = oval(angle, wide + ease, front + ease, back + ease);
-        const grow = 1 + (cut.relief(y, angle) + trunkRelief(person, x, y, dz > 0)) / Math.hypot(x, dz);
+        const fold = cut.relief(y, angle);
+        const grow = 1 + (fold + trunkRelief(person, x, y, dz > 0)) / Math.hypot(x, dz);
         const low = (cut.dip?.(angle) ?? 0) * smooth(cut.hem + 0.14, cut.hem + 0.03, y);
         const p: Vec = [x * grow, y - low, z + dz * grow];
-        return put(mesh, p, inBand ? trim : cloth, pit(p));
+        return put(mesh, p, scale(inBand ? trim : cloth, 1 + 18 * Math.min(0, fold)), pit(p));
       }),
     );
   }

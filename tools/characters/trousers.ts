@@ -1,8 +1,9 @@
+import { strip } from './details.ts';
 import { finishTrousers } from './fastenings.ts';
 import { type Fold, relief } from './folds.ts';
-import { at, oval, put } from './limbs.ts';
-import { bell, colour, curve, mix, scale, smooth, type Vec } from './math.ts';
-import { emptyMesh, type Mesh, relax, type Skin } from './mesh.ts';
+import { at, mirror, oval, put } from './limbs.ts';
+import { bell, colour, curve, distance, dot, mix, scale, smooth, sub, type Vec } from './math.ts';
+import { emptyMesh, type Mesh, normalsOf, relax, type Skin } from './mesh.ts';
 import type { Person } from './people.ts';
 import { joints } from './skeleton.ts';
 import { legSkin, softenSkin } from './weights.ts';
@@ -22,7 +23,7 @@ const legFolds = (person: Person, hem: number): Fold[] => {
   const crotch = crotchOf(person);
   const big = person.body.leg;
   return [
-    { at: crotch - 0.012, from: -0.6, to: 1.5, slope: 0.045, high: 0.0096 * big, wide: 0.015 },
+    { at: crotch - 0.012, from: -0.6, to: 1.5, slope: 0.045, high: 0.0125 * big, wide: 0.017 },
     { at: crotch - 0.062, from: -0.9, to: 1.1, slope: 0.05, high: 0.008 * big, wide: 0.016 },
     { at: crotch - 0.045, from: 1.9, to: 4.2, slope: -0.03, high: 0.0112 * big, wide: 0.017 },
     { at: kneeY + 0.035, from: 1.7, to: 4.1, slope: 0.016, high: 0.0096 * big, wide: 0.014 },
@@ -132,6 +133,7 @@ export const buildTrousers = (person: Person): Mesh => {
   relax(mesh, 4, (v) => 0.5 * bell((v.p[1] - crotch) / 0.05, 1));
   softenSkin(mesh, 2, 0.4);
   for (const v of mesh.vertices) v.colour = scale(v.colour, worn(person, v.p));
+  if (!belt) sideSeams(person, mesh, cloth);
   finishTrousers(person, mesh, rings, {
     cloth,
     belt: colour(person.colours.belt),
@@ -149,7 +151,9 @@ const worn = (person: Person, p: Vec) => {
   const thigh = front * off * bell((p[1] - mix(j.kneeY, j.hipY, 0.5)) / 0.12, 1);
   const knee = front * off * bell((p[1] - j.kneeY) / 0.05, 1);
   const seat = back * off * bell((p[1] - j.hipY + 0.07) / 0.06, 1);
-  return 0.97 + 0.16 * thigh + 0.14 * knee + 0.12 * seat;
+  // The baked shade between the legs would look like a hole.
+  const groin = smooth(-0.03, 0.05, p[2]) * bell(p[0] / 0.04, 1) * bell((p[1] - crotchOf(person)) / 0.035, 1);
+  return 0.97 + 0.16 * thigh + 0.14 * knee + 0.12 * seat + 1.5 * groin;
 };
 
 /** The surface of the left leg's cloth: height, angle (0 in front, growing outwards) and distance outwards. */
@@ -215,6 +219,40 @@ export const legOf = (person: Person) => {
     const [x, z] = oval(a, w + r + bow, ahead(s) + r, behind(s) + r, 0.94);
     return [centre + x, y, z - 0.002 * c];
   };
+};
+
+/** Seams down the outside of both legs, and the slanted edges of the pockets above them. */
+const sideSeams = (person: Person, mesh: Mesh, cloth: Vec) => {
+  const leg = legOf(person);
+  const top = crotchOf(person) - 0.012;
+  const end = trouserHem(person) + 0.036;
+  const lines = [
+    Array.from({ length: 17 }, (_, k) => [mix(top, end, k / 16), 1.62] as const),
+    Array.from(
+      { length: 6 },
+      (_, k) => [mix(top + 0.022, top - 0.058, k / 5), mix(0.85, 1.5, (k / 5) ** 0.8)] as const,
+    ),
+  ];
+  const places = mesh.vertices.map((v) => v.p);
+  const normals = normalsOf(places, mesh.faces);
+  const first = mesh.vertices.length;
+  const from = mesh.faces.length;
+  for (const line of lines)
+    strip(
+      mesh,
+      line.map(([y, a]) => {
+        const q = leg(y, a, 0);
+        const k = places.reduce((best, p, i) => (distance(p, q) < distance(places[best]!, q) ? i : best), 0);
+        const n = normals[k]!;
+        const p = sub(q, scale(n, dot(sub(q, places[k]!), n)));
+        return { p, n, skin: legSkin(person, p) };
+      }),
+      0.0022,
+      0.0026,
+      scale(cloth, 1.15),
+      scale(cloth, 0.5),
+    );
+  mirror(mesh, first, from);
 };
 
 const mirrorLegs = (

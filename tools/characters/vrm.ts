@@ -14,76 +14,76 @@ const both = (name: string, weight: number): Weights => ({
 });
 
 /** VRM's preset expressions as weights of the face's shapes. */
-export const PRESETS: Record<string, { weights: Weights; blink?: boolean; mouth?: boolean; look?: boolean }> =
-  {
-    happy: {
-      weights: {
-        ...both('mouthSmile', 0.85),
-        ...both('cheekSquint', 0.6),
-        ...both('eyeSquint', 0.3),
-        browInnerUp: 0.2,
-        ...both('browOuterUp', 0.2),
-      },
+export const PRESETS: Readonly<Record<string, { weights: Weights }>> = {
+  happy: {
+    weights: {
+      ...both('mouthSmile', 0.85),
+      ...both('cheekSquint', 0.6),
+      ...both('eyeSquint', 0.3),
+      browInnerUp: 0.2,
+      ...both('browOuterUp', 0.2),
     },
-    angry: {
-      weights: {
-        ...both('browDown', 1),
-        ...both('noseSneer', 0.4),
-        ...both('mouthFrown', 0.5),
-        ...both('mouthPress', 0.5),
-        ...both('eyeSquint', 0.4),
-        jawForward: 0.15,
-      },
+  },
+  angry: {
+    weights: {
+      ...both('browDown', 1),
+      ...both('noseSneer', 0.4),
+      ...both('mouthFrown', 0.5),
+      ...both('mouthPress', 0.5),
+      ...both('eyeSquint', 0.4),
+      jawForward: 0.15,
     },
-    sad: {
-      weights: {
-        browInnerUp: 0.9,
-        ...both('mouthFrown', 0.8),
-        ...both('eyeLookDown', 0.25),
-        mouthShrugLower: 0.4,
-        ...both('browDown', 0.15),
-      },
+  },
+  sad: {
+    weights: {
+      browInnerUp: 0.9,
+      ...both('mouthFrown', 0.8),
+      ...both('eyeLookDown', 0.25),
+      mouthShrugLower: 0.4,
+      ...both('browDown', 0.15),
     },
-    relaxed: { weights: { ...both('mouthSmile', 0.4), ...both('eyeBlink', 0.25), browInnerUp: 0.15 } },
-    surprised: {
-      weights: {
-        browInnerUp: 0.8,
-        ...both('browOuterUp', 0.9),
-        ...both('eyeWide', 0.9),
-        jawOpen: 0.35,
-        mouthFunnel: 0.2,
-      },
+  },
+  // Not half a blink, which would add to the eyes' own and shut them too far.
+  relaxed: { weights: { ...both('mouthSmile', 0.4), ...both('eyeSquint', 0.4), browInnerUp: 0.15 } },
+  surprised: {
+    weights: {
+      browInnerUp: 0.8,
+      ...both('browOuterUp', 0.9),
+      ...both('eyeWide', 0.9),
+      jawOpen: 0.35,
+      mouthFunnel: 0.2,
     },
-    aa: { weights: { jawOpen: 0.62, ...both('mouthLowerDown', 0.25), ...both('mouthUpperUp', 0.15) } },
-    ih: {
-      weights: {
-        jawOpen: 0.2,
-        ...both('mouthStretch', 0.4),
-        ...both('mouthUpperUp', 0.25),
-        ...both('mouthLowerDown', 0.3),
-        ...both('mouthSmile', 0.2),
-      },
+  },
+  aa: { weights: { jawOpen: 0.62, ...both('mouthLowerDown', 0.25), ...both('mouthUpperUp', 0.15) } },
+  ih: {
+    weights: {
+      jawOpen: 0.2,
+      ...both('mouthStretch', 0.4),
+      ...both('mouthUpperUp', 0.25),
+      ...both('mouthLowerDown', 0.3),
+      ...both('mouthSmile', 0.2),
     },
-    ou: { weights: { jawOpen: 0.18, mouthPucker: 0.7, mouthFunnel: 0.3 } },
-    ee: {
-      weights: {
-        jawOpen: 0.14,
-        ...both('mouthSmile', 0.45),
-        ...both('mouthStretch', 0.3),
-        ...both('mouthUpperUp', 0.3),
-        ...both('mouthLowerDown', 0.35),
-      },
+  },
+  ou: { weights: { jawOpen: 0.18, mouthPucker: 0.7, mouthFunnel: 0.3 } },
+  ee: {
+    weights: {
+      jawOpen: 0.14,
+      ...both('mouthSmile', 0.45),
+      ...both('mouthStretch', 0.3),
+      ...both('mouthUpperUp', 0.3),
+      ...both('mouthLowerDown', 0.35),
     },
-    oh: { weights: { jawOpen: 0.38, mouthFunnel: 0.6, mouthPucker: 0.25 } },
-    blink: { weights: both('eyeBlink', 1) },
-    blinkLeft: { weights: { eyeBlinkLeft: 1 } },
-    blinkRight: { weights: { eyeBlinkRight: 1 } },
-    lookUp: { weights: both('eyeLookUp', 1) },
-    lookDown: { weights: both('eyeLookDown', 1) },
-    lookLeft: { weights: { eyeLookOutLeft: 1, eyeLookInRight: 1 } },
-    lookRight: { weights: { eyeLookInLeft: 1, eyeLookOutRight: 1 } },
-    neutral: { weights: {} },
-  };
+  },
+  oh: { weights: { jawOpen: 0.38, mouthFunnel: 0.6, mouthPucker: 0.25 } },
+  blink: { weights: both('eyeBlink', 1) },
+  blinkLeft: { weights: { eyeBlinkLeft: 1 } },
+  blinkRight: { weights: { eyeBlinkRight: 1 } },
+  lookUp: { weights: both('eyeLookUp', 1) },
+  lookDown: { weights: both('eyeLookDown', 1) },
+  lookLeft: { weights: { eyeLookOutLeft: 1, eyeLookInRight: 1 } },
+  lookRight: { weights: { eyeLookInLeft: 1, eyeLookOutRight: 1 } },
+  neutral: { weights: {} },
+};
 
 /** Names of all bones of the VRM humanoid that a character has. */
 export const HUMANOID: readonly string[] = [
@@ -108,6 +108,7 @@ export const vrmExtension = (
   boneNode: (name: string) => number,
   faceNode: number,
   nodes: { [name: string]: number },
+  thumbnailImage: number,
 ): Json => {
   const bind = (weights: Weights) =>
     Object.entries(weights).map(([name, weight]) => ({
@@ -124,6 +125,10 @@ export const vrmExtension = (
       name: person.title,
       version: '1.0',
       authors: ['Duologue'],
+      contactInformation: 'The maintainers of Duologue',
+      references: ['No model: made by the code in tools/characters of Duologue'],
+      thirdPartyLicenses: 'None',
+      thumbnailImage,
       copyrightInformation: 'No rights reserved (CC0 1.0)',
       licenseUrl: 'https://vrm.dev/licenses/1.0/',
       otherLicenseUrl: 'https://creativecommons.org/publicdomain/zero/1.0/',

@@ -39,14 +39,24 @@ const hemOf = (person: Person) => joints(person).hipY - (person.clothes === 'swe
 const sweater = (person: Person): Mesh => {
   const c = person.colours;
   const hem = hemOf(person);
+  const pit = joints(person).shoulderY - 0.09;
   const folds: Fold[] = [
     { at: hem + 0.088, from: -1.2, to: 0.7, slope: 0.012, high: 0.006, wide: 0.017 },
     { at: hem + 0.1, from: 0.3, to: 2.4, slope: -0.014, high: 0.007, wide: 0.016 },
     { at: hem + 0.092, from: 2, to: 4.3, slope: 0.01, high: 0.008, wide: 0.016 },
     { at: hem + 0.098, from: 3.8, to: 5.6, slope: 0.014, high: 0.007, wide: 0.016 },
-    { at: hem + 0.155, from: 0.7, to: 2.6, slope: 0.03, high: 0.005, wide: 0.018 },
-    { at: hem + 0.16, from: 3.6, to: 5.4, slope: -0.03, high: 0.005, wide: 0.018 },
-    { at: hem + 0.2, from: 2.2, to: 4, slope: -0.02, high: 0.005, wide: 0.02 },
+    { at: hem + 0.155, from: 0.5, to: 2.6, slope: 0.04, high: 0.012, wide: 0.022 },
+    { at: hem + 0.16, from: 3.6, to: 5.6, slope: -0.04, high: 0.011, wide: 0.022 },
+    { at: hem + 0.2, from: 2.2, to: 4, slope: -0.03, high: 0.008, wide: 0.024 },
+    { at: hem + 0.185, from: -1.2, to: 0.8, slope: 0.04, high: 0.01, wide: 0.022 },
+    { at: hem + 0.26, from: -0.4, to: 1.8, slope: 0.06, high: 0.009, wide: 0.026 },
+    // From the armpits towards the middle of chest and back.
+    { at: pit - 0.05, from: 0.2, to: 2, slope: 0.07, high: 0.01, wide: 0.026 },
+    { at: pit - 0.045, from: 4.28, to: 6.1, slope: -0.07, high: 0.01, wide: 0.026 },
+    { at: pit - 0.105, from: 0.5, to: 1.9, slope: 0.06, high: 0.007, wide: 0.024 },
+    { at: pit - 0.11, from: 4.4, to: 5.8, slope: -0.06, high: 0.007, wide: 0.024 },
+    { at: pit - 0.04, from: 1.4, to: 3, slope: -0.07, high: 0.008, wide: 0.026 },
+    { at: pit - 0.04, from: 3.28, to: 4.9, slope: 0.07, high: 0.008, wide: 0.026 },
   ];
   return garment(person, {
     ease: 0.012,
@@ -58,7 +68,7 @@ const sweater = (person: Person): Mesh => {
     band: 0.052,
     dip: (angle) =>
       0.007 * Math.cos(2 * angle) + 0.004 * Math.sin(angle + 0.4) + 0.006 * Math.max(0, -Math.cos(angle)),
-    rows: [0, 0.085, 0.135, 0.155, 0.2, 0.25, 0.3, 0.37, 0.46, 0.57, 0.7, 0.85, 1],
+    rows: [0, 0.085, 0.135, 0.155, 0.2, 0.25, 0.3, 0.36, 0.43, 0.51, 0.6, 0.69, 0.775, 0.85, 0.925, 1],
     relief: (y, angle) => {
       const bag = 0.015 * bell((y - hem - 0.09) / 0.042, 1);
       const rib = -0.003 * smooth(hem + 0.075, hem + 0.05, y);
@@ -124,11 +134,13 @@ const overshirt = (person: Person): Mesh => {
   const j = joints(person);
   const hem = hemOf(person);
   const folds: Fold[] = [
-    { at: hem + 0.16, from: 0.9, to: 2.6, slope: 0.05, high: 0.0102, wide: 0.02 },
-    { at: hem + 0.22, from: 1, to: 2.3, slope: 0.06, high: 0.0085, wide: 0.02 },
-    { at: hem + 0.16, from: 3.7, to: 5.4, slope: -0.05, high: 0.0102, wide: 0.02 },
-    { at: hem + 0.22, from: 4, to: 5.3, slope: -0.06, high: 0.0085, wide: 0.02 },
-    { at: hem + 0.19, from: 2.1, to: 4.1, slope: 0.016, high: 0.0102, wide: 0.018 },
+    { at: hem + 0.16, from: 0.9, to: 2.6, slope: 0.05, high: 0.012, wide: 0.026 },
+    { at: hem + 0.23, from: 1, to: 2.3, slope: 0.06, high: 0.01, wide: 0.026 },
+    { at: hem + 0.16, from: 3.7, to: 5.4, slope: -0.05, high: 0.012, wide: 0.026 },
+    { at: hem + 0.23, from: 4, to: 5.3, slope: -0.06, high: 0.01, wide: 0.026 },
+    { at: hem + 0.2, from: 2, to: 4.1, slope: 0.04, high: 0.013, wide: 0.028 },
+    { at: j.shoulderY - 0.15, from: 1.5, to: 3, slope: -0.08, high: 0.01, wide: 0.03 },
+    { at: j.shoulderY - 0.15, from: 3.28, to: 4.8, slope: 0.08, high: 0.01, wide: 0.03 },
   ];
   const gap = [
     [0, 0.064],
@@ -154,12 +166,8 @@ const overshirt = (person: Person): Mesh => {
       [-0.007, -0.003, 0.7],
       [-0.01, 0.04, 0.4],
     ],
-    collar: [
-      [0.001, 0.012, 1],
-      [0.002, 0.024, 0.9],
-      [-0.002, 0.024, 0.7],
-      [-0.003, -0.01, 0.5],
-    ],
+    // The collar that is laid on covers all but the lining.
+    collar: [[-0.003, -0.01, 0.5]],
     collarEase: 0.012,
   });
   finishShirt(

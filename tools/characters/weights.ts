@@ -1,4 +1,4 @@
-import { smooth, type Vec } from './math.ts';
+import { bell, smooth, type Vec } from './math.ts';
 import { type Mesh, neighbours, type Skin } from './mesh.ts';
 import type { Person } from './people.ts';
 import { joints } from './skeleton.ts';
@@ -62,7 +62,10 @@ export const trunkSkin = (person: Person, p: Vec, loose = false): Skin => {
     ['leftLap', swing * (1 - right)],
     ['rightLap', swing * right],
   ];
-  return blendSkin(up, blendSkin(leg, lap, 0.6 * smooth(0, 0.075, p[2])), low);
+  const front = smooth(0, 0.075, p[2]);
+  const worn = blendSkin(up, blendSkin(leg, lap, 0.6 * front), low);
+  // Between the thighs of who sits, the hem sinks.
+  return blendSkin(worn, [['hips', 1]], 0.6 * bell(p[0] / 0.03, 1) * front * low);
 };
 
 /** Weights of a point of hips, leg or shoe at rest. */
