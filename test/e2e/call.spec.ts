@@ -114,8 +114,8 @@ test('a call between two pages: both show both, each jaw in time with its own vo
   // The line to the signalling breaks: the call does not mind, and a hang-up is seen on the other side.
   server.cut();
   await second.page.waitForTimeout(1500);
-  expect(await state(first.page)).toBe('connected');
-  expect(await role(second.page)).toBe('following');
+  await expect.poll(() => state(first.page)).toBe('connected');
+  await expect.poll(() => role(second.page)).toBe('following');
   // The channel closes for good: the other page generates.
   await second.page.evaluate(() => window.channels!.find(({ label }) => label === 'motion')!.close());
   await expect.poll(() => role(second.page)).toBe('fallback');

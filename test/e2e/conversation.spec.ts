@@ -108,9 +108,15 @@ test('/m/ and /a/ of equal loudness differ in jawOpen by at least 0.15', async (
       .filter((p) => p.phone === phone)
       .map(({ from, to }) => (from + to) / 2 + offset)
       .map((t) => between(jaw[0], t - 0.034, t + 0.034).values)
+      // A slow machine leaves out frames.
+      .filter((around) => around.length > 0)
       .map((around) => around.reduce((a, b) => a + b, 0) / around.length);
   const average = (list: number[]) => list.reduce((a, b) => a + b, 0) / list.length;
-  const [m, a] = [average(middles('m')), average(middles('aa'))];
+  const [m, a] = (['m', 'aa'] as const).map((phone) => {
+    const seen = middles(phone);
+    expect(seen.length, `/${phone}/ seen`).toBeGreaterThanOrEqual(3);
+    return average(seen);
+  }) as [number, number];
   console.log(`jawOpen: /a/ ${a.toFixed(3)}, /m/ ${m.toFixed(3)}`);
   expect(a - m).toBeGreaterThanOrEqual(0.15);
 });

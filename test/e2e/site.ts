@@ -29,7 +29,8 @@ export async function serveDemo(headers: Readonly<Record<string, string>> = {}):
     const { pathname } = new URL(request.url!, 'http://localhost');
     asked.push(pathname);
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    const file = path.join('dist/demo', path.normalize(pathname === '/' ? '/index.html' : pathname));
+    const asFile = pathname.endsWith('/') ? `${pathname}index.html` : pathname;
+    const file = path.join('dist/demo', path.normalize(asFile));
     const size = statSync(file, { throwIfNoEntry: false })?.size;
     if (size === undefined) return response.writeHead(404).end();
     response.writeHead(200, {
