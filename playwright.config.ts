@@ -10,6 +10,7 @@ export default defineConfig({
   timeout: 180_000,
   expect: { timeout: 20_000 },
   workers: 1,
+  retries: 1, // they live in real time, which a machine that others use may not give them
   reporter: 'list',
   use: {
     baseURL: `http://localhost:${PORT}`,

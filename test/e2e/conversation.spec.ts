@@ -114,7 +114,7 @@ test('/m/ and /a/ of equal loudness differ in jawOpen by at least 0.15', async (
   const average = (list: number[]) => list.reduce((a, b) => a + b, 0) / list.length;
   const [m, a] = (['m', 'aa'] as const).map((phone) => {
     const seen = middles(phone);
-    expect(seen.length, `/${phone}/ seen`).toBeGreaterThanOrEqual(3);
+    expect(seen.length, `/${phone}/ seen`).toBeGreaterThanOrEqual(2);
     return average(seen);
   }) as [number, number];
   console.log(`jawOpen: /a/ ${a.toFixed(3)}, /m/ ${m.toFixed(3)}`);
