@@ -97,11 +97,11 @@ suite('the probe', () => {
     expect(doubtful.elapsed).toBeLessThan(1000);
   });
 
-  test('ends by itself: at once where nothing helps, after a second in doubt', async () => {
-    const slow = await measure([100]);
-    expect([slow.ms, slow.elapsed]).toEqual([100, 400]);
+  test('ends by itself: at once where nothing helps, after two and a half seconds in doubt', async () => {
+    const slow = await measure([130]);
+    expect([slow.ms, slow.elapsed]).toEqual([130, 520]);
     const doubtful = await measure([40]);
-    expect([doubtful.ms, doubtful.elapsed]).toEqual([40, 1000]);
+    expect([doubtful.ms, doubtful.elapsed]).toEqual([40, 2520]);
     const near = await measure([28]);
     expect(near.ms).toBe(28);
     expect(near.elapsed).toBeLessThan(450);

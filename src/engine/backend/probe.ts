@@ -20,8 +20,14 @@ const LEAST_TICKS = 3;
 /** How long a probe lasts where the machine is neither fast at once nor warm yet. */
 const LIMIT_MS = 400;
 
-/** How long it lasts where the answer is in doubt: WebAssembly is compiled for speed while it runs, which halves a tick. */
-const DOUBTFUL_LIMIT_MS = 1000;
+/**
+ * How long it lasts where the answer is in doubt: WebAssembly is compiled for speed while it runs, which halves a tick, and
+ * the page still reads characters and keeps files.
+ */
+const DOUBTFUL_LIMIT_MS = 2500;
+
+/** Beyond so many limits there is no doubt. */
+const HOPELESS = 4;
 
 /** What a probe needs to know: steps of the sampler, the log-mel value of silence, and a clock in milliseconds. */
 export type ProbeOptions = {
@@ -54,7 +60,7 @@ export async function probe(
     if (times.length < LEAST_TICKS) continue;
     best = Math.min(best, median(times.slice(-WINDOW)));
     const elapsed = now() - begin;
-    const isClear = best <= limitMs || best > 2 * limitMs || elapsed >= DOUBTFUL_LIMIT_MS;
+    const isClear = best <= limitMs || best > HOPELESS * limitMs || elapsed >= DOUBTFUL_LIMIT_MS;
     done = (best <= limitMs / 2 && times.length >= WINDOW) || (elapsed >= LIMIT_MS && isClear);
   }
   await backend.reset();
