@@ -6,7 +6,7 @@ import type { Shape } from './shapes.ts';
 
 /** The jaw's hinge in face units and its angle at jawOpen 1 in radians. */
 export const HINGE: Vec = [0, -2.4, 0.6];
-export const JAW_ANGLE = 0.4;
+export const JAW_ANGLE = 0.405;
 
 /** Parts that no shape of mouth or jaw moves. */
 const STAYING: ReadonlySet<FaceVertex['part']> = new Set(['upperTeeth', 'brow', 'ear', 'lash']);
