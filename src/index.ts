@@ -1,5 +1,6 @@
 import { Duologue } from './duologue.ts';
 import type { Conditions } from './engine/backend/backend.ts';
+import { DEFAULT_STEPS } from './engine/model/sampler.ts';
 import type { CharacterSource } from './engine/stage/character.ts';
 import { EngineError } from './errors.ts';
 import {
@@ -85,7 +86,7 @@ const SIT = 2;
  * Throws `asset` when a model or character file is missing or wrong, `unsupported` when the browser cannot do it.
  */
 export async function createDuologue(options: DuologueOptions): Promise<Duologue> {
-  const { seed = 1, steps = 4, backend = 'auto', onProgress } = options;
+  const { seed = 1, steps = DEFAULT_STEPS, backend = 'auto', onProgress } = options;
   const { guidance, codes, relationship = 0 } = options;
   checkBackend(backend);
   const setting = settingOf(options);

@@ -8,7 +8,7 @@ import {
   type Placement,
   type PlacementPreset,
 } from './engine/body/placement.ts';
-import type { SamplerOptions } from './engine/model/sampler.ts';
+import type { SamplerOptions, Steps } from './engine/model/sampler.ts';
 import type { Background } from './engine/stage/backdrop.ts';
 import type { CharacterSource } from './engine/stage/character.ts';
 import type { Quality, RendererChoice } from './engine/stage/drawing.ts';
@@ -18,9 +18,6 @@ import type { Intensity } from './engine/stage/puppet.ts';
 import { SHOTS, type Shot } from './engine/stage/shots.ts';
 import { EngineError } from './errors.ts';
 import type { GateMode } from './workers/capture.ts';
-
-/** A person of the conversation: 0 stands on the left, 1 on the right. */
-export type Person = 0 | 1;
 
 /** What loading files has brought so far. */
 export type LoadingProgress = {
@@ -39,8 +36,8 @@ export type DuologueOptions = StageSetting & {
   readonly backend?: BackendChoice;
   /** Seed of motion and of procedural life, default 1; the same seed gives the same motion. */
   readonly seed?: number;
-  /** DDIM steps of a face frame and of a body block, 1…8, default 4. */
-  readonly steps?: number;
+  /** DDIM steps 1…8 of a face frame and of a body block, or one number for both; default 1 and 4. */
+  readonly steps?: Steps;
   /** Classifier-free guidance scale of the face and of the bodies, default 1 (off); anything else doubles the work. */
   readonly guidance?: SamplerOptions['guidance'];
   /** How codes of listening and speaking behaviour are drawn; the default is what the weights were tuned for. */
@@ -82,52 +79,9 @@ export type StageSetting = {
   readonly quality?: Quality;
 };
 
-/** Emotion group of a person (InterAct 4.1), in the order of its index 0…6. */
-export type Emotion = (typeof EMOTIONS)[number];
-
-/** What a person does with the legs (InterAct 4.2), in the order of its index 0…2. */
-export type Action = (typeof ACTIONS)[number];
-
-/** What the two are to each other (InterAct 4.2), in the order of its index 0…5. */
-export type Relationship = (typeof RELATIONSHIPS)[number];
-
-/** How a person is, by names of or indices into the conditions that the networks were trained with (InterAct 4.1, 4.2). */
-export type PersonConditions = {
-  /** Speaking style, 0…3. */
-  readonly style?: number;
-  /** Emotion group: neutral, surprise, fear, social, self, positive, negative, or 0…6. */
-  readonly emotion?: Emotion | number;
-  /** Whether the person faces the other. */
-  readonly facing?: boolean;
-  /** Action mode: stand, walk, sit, or 0…2. */
-  readonly action?: Action | number;
-};
-
-/** The last style that the networks were trained with. */
-const LAST_STYLE = 3;
-
-const BACKENDS: readonly BackendChoice[] = ['auto', 'webgpu', 'wasm', 'visemes'];
 const GATES: readonly GateMode[] = ['auto', 'off'];
 const RENDERERS: readonly RendererChoice[] = ['webgl', 'webgpu'];
 const QUALITIES: readonly Quality[] = ['auto', 'high', 'low'];
-
-/** Throws `unsupported` for a value that is none of those that there are. */
-export function checkOneOf<T extends string>(
-  value: string,
-  known: readonly T[],
-  name: string,
-  hint: string,
-): asserts value is T {
-  if ((known as readonly string[]).includes(value)) return;
-  throw new EngineError('unsupported', `${name} is "${value}", expected one of ${known.join(', ')}`, {
-    hint,
-  });
-}
-
-/** Throws `unsupported` for a backend that there is not. */
-export function checkBackend(choice: BackendChoice): void {
-  checkOneOf(choice, BACKENDS, 'backend', 'Take `auto` to let the machine choose.');
-}
 
 /** Throws `unsupported` for a way of gating that there is not. */
 export function checkGate(gate: GateMode): void {
@@ -137,48 +91,6 @@ export function checkGate(gate: GateMode): void {
 /** Throws `unsupported` for a shot that there is not. */
 export function checkShot(shot: Shot): void {
   checkOneOf(shot, SHOTS, 'shot', 'The number at the end of a shot names the person.');
-}
-
-/** Throws `unsupported` for a person that there is not. */
-export function checkPerson(person: Person): void {
-  if (person === 0 || person === 1) return;
-  throw new EngineError('unsupported', `There is no person ${person}, expected 0 or 1.`, {
-    hint: 'Person 0 stands on the left and person 1 on the right.',
-  });
-}
-
-/** Checks an index into an embedding; throws `unsupported` when no training knew it. */
-export function wholeNumber(value: number, most: number, name: string): number {
-  if (Number.isInteger(value) && value >= 0 && value <= most) return value;
-  throw new EngineError('unsupported', `${name} is ${value}, expected a whole number from 0 to ${most}`, {
-    hint: 'See DuologueOptions and PersonConditions for what each number means.',
-  });
-}
-
-/** The index of a relationship; throws `unsupported` for one that no training knew. */
-export const relationshipOf = (value: Relationship | number) => indexOf(value, RELATIONSHIPS, 'relationship');
-
-function indexOf(value: string | number, names: readonly string[], name: string): number {
-  if (typeof value === 'number') return wholeNumber(value, names.length - 1, name);
-  checkOneOf(value, names, name, 'An index of these will do, too.');
-  return names.indexOf(value);
-}
-
-/** The conditions with a person changed; throws `unsupported` for what no training knew. */
-export function withPerson(conditions: Conditions, person: Person, changes: PersonConditions): Conditions {
-  const { style, emotion, facing, action } = changes;
-  const put = <T>(old: readonly number[], change: T | undefined, indexOf: (change: T) => number) => {
-    if (change === undefined) return old;
-    const index = indexOf(change);
-    return old.map((each, p) => (p === person ? index : each));
-  };
-  return {
-    ...conditions,
-    style: put(conditions.style, style, (value) => wholeNumber(value, LAST_STYLE, 'style')),
-    emotion: put(conditions.emotion, emotion, (value) => indexOf(value, EMOTIONS, 'emotion')),
-    action: put(conditions.action ?? [0, 0], action, (value) => indexOf(value, ACTIONS, 'action')),
-    facing: put(conditions.facing, facing, (value) => wholeNumber(Number(value), 1, 'facing')),
-  };
 }
 
 /** How the two are placed and shown, checked. */

@@ -39,7 +39,7 @@ def arguments_of(args: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--section", nargs="+", choices=SECTIONS, default=SECTIONS, help="what to measure (all)")
     parser.add_argument("--limit", type=int, help="only the first N recordings of every list")
     parser.add_argument("--backend", default="wasm", choices=("auto", "webgpu", "wasm"))
-    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--steps", default="1,4", help="denoising steps of faces and bodies, N or F,B")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--models", type=Path, help="folder of the model files")
     parser.add_argument("--report", type=Path, help="write an HTML report with pictures into this folder")

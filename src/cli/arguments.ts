@@ -2,12 +2,14 @@ import { parseArgs } from 'node:util';
 import { ACTIONS, EMOTIONS, RELATIONSHIPS } from '../engine/backend/conditions.ts';
 import type { BackendChoice } from '../engine/backend/open.ts';
 import { PLACEMENT_PRESETS, type PlacementPreset } from '../engine/body/placement.ts';
+import { DEFAULT_STEPS } from '../engine/model/sampler.ts';
 import { EngineError } from '../errors.ts';
 
 /** How to make motions: the same for every conversation of a run. */
 export type MotionOptions = {
   readonly backend: BackendChoice;
-  readonly steps: number;
+  /** DDIM steps of a face frame and of a body block. */
+  readonly steps: { readonly face: number; readonly body: number };
   readonly eta: number;
   readonly seed: number;
   /** Classifier-free guidance scale of the face and of the bodies; 1 is off. */
@@ -46,7 +48,7 @@ and DIR/motion.json (everything).
 
   --backend auto|webgpu|wasm|visemes
                                where the networks run (auto: webgpu on a real GPU, else wasm); visemes: lips alone
-  --steps N                    denoising steps, 1 to 8 (4)
+  --steps N or F,B             denoising steps of faces and bodies, 1 to 8 (1,4)
   --eta X                      fresh noise in every step, 0 to 1 (0)
   --seed N                     seed of the noise, a whole number (1)
   --guidance X or F,B          how closely faces and bodies follow the speech, 0 to 10 (1,1: off)
@@ -71,7 +73,7 @@ export function parseCommand(args: readonly string[]): Command {
   if (values.help) return { kind: 'help' };
   const options: MotionOptions = {
     backend: oneOf('--backend', values.backend ?? 'auto', ['auto', 'webgpu', 'wasm', 'visemes']),
-    steps: wholeNumber('--steps', values.steps ?? '4', 1, 8),
+    steps: values.steps === undefined ? DEFAULT_STEPS : steps(values.steps),
     eta: number('--eta', values.eta ?? '0', 0, 1),
     seed: wholeNumber('--seed', values.seed ?? '1', 0, Number.MAX_SAFE_INTEGER),
     guidance: guidance(values.guidance ?? '1'),
@@ -182,6 +184,13 @@ function oneOf<T extends string>(option: string, text: string, choices: readonly
 
 function indexOf(option: string, text: string, choices: readonly string[]): number {
   return choices.indexOf(oneOf(option, text, choices));
+}
+
+/** One number of steps for faces and bodies, or one for each. */
+function steps(text: string): MotionOptions['steps'] {
+  const count = (part: string) => wholeNumber('--steps', part, 1, 8);
+  const [face, body] = pair('--steps', text.includes(',') ? text : `${text},${text}`, count);
+  return { face, body };
 }
 
 /** One scale for faces and bodies, or one for each. */

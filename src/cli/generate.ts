@@ -5,6 +5,7 @@ import type { Models } from '../engine/backend/models.ts';
 import type { PlacementPreset } from '../engine/body/placement.ts';
 import type { PersonMotion } from '../engine/export/json.ts';
 import { type GeneratedFrame, Generator } from '../engine/model/generator.ts';
+import type { Steps } from '../engine/model/sampler.ts';
 import { BODY_NUMBERS, FACE_CHANNELS, FRAME_RATE_HZ, PERSONS } from '../engine/motion.ts';
 import type { Sound } from './sound.ts';
 
@@ -24,7 +25,7 @@ export type Motion = {
 
 /** Denoising steps of the backend's sampler, how the two stand, and samples handed over at a time (default all). */
 export type GenerateOptions = {
-  readonly steps: number;
+  readonly steps: Steps;
   readonly placement: PlacementPreset;
   readonly chunk?: number;
 };

@@ -157,8 +157,9 @@ export class Conversation {
     }
     const effort = effortFor(this.#voices.waiting);
     this.#watchPace(effort === 'listen');
-    const frame = await this.#generator.tick(this.#mel, effort);
-    if (frame) this.#emit(frame);
+    const begin = performance.now();
+    const frame = await this.#generator.tick(this.#mel, effort, this.#emit);
+    if (frame) this.#tickMs.add(performance.now() - begin);
     else if (effort === 'listen') this.#skippedFrames++;
     await this.#turn();
   }
@@ -200,9 +201,8 @@ export class Conversation {
     }
   }
 
-  #emit({ frameIndex, face, body, voicing, turn, tickMs }: GeneratedFrame) {
+  readonly #emit = ({ frameIndex, face, body, voicing, turn, tickMs }: GeneratedFrame) => {
     this.#frames++;
-    this.#tickMs.add(tickMs);
     this.#block[0] = frameIndex;
     splitFrame(this.#block, 1, this.#voices.startFrame ?? 0);
     this.#block[3] = tickMs;
@@ -214,5 +214,5 @@ export class Conversation {
     this.#block.set(face, MOTION_HEADER);
     if (body) this.#block.set(body, MOTION_BODIES);
     if (!this.#motion.push(this.#block)) this.#droppedFrames++;
-  }
+  };
 }

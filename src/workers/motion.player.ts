@@ -9,7 +9,7 @@ import { openReader, type StreamEnd, type StreamReader } from './stream.ts';
 export type ArrivedFrame = MotionFrame & {
   /** The context time at which the frame stands, in seconds. */
   readonly contextTimeS: number;
-  /** Wall time of its generation, in milliseconds. */
+  /** Wall time from the tick's beginning to the frame, in milliseconds. */
   readonly tickMs: number;
   /** Probability of voicing of each person. */
   readonly voicing: readonly [number, number];

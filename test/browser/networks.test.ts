@@ -4,6 +4,7 @@ import type { BackendOptions } from '../../src/engine/backend/backend.ts';
 import { FACE_TO_FACE } from '../../src/engine/backend/models.ts';
 import { wasmRuntimeUrl } from '../../src/engine/backend/wasm.runtime.ts';
 import { WASM_GRAPHS, WasmBackend, type WasmFiles } from '../../src/engine/backend/wasm.ts';
+import { stepsOf } from '../../src/engine/model/sampler.ts';
 import { upload } from '../../src/kernels/transfer.ts';
 import { distance } from '../golden.ts';
 import { bytes, golden, makeRunner, models, openWgsl, options, workOf } from '../networks.ts';
@@ -143,7 +144,7 @@ suite('both backends give the same motion', { timeout: 300_000 }, async () => {
     const counts: Record<string, number> = {};
     const compare = async (from: number, to: number) => {
       for (let n = from; n < to; n++) {
-        const work = workOf(n, FACE_TO_FACE, given.sampler.steps);
+        const work = workOf(n, FACE_TO_FACE, stepsOf(given.sampler.steps).body);
         const [a, b] = [await wgsl.tick(mel.row(n).slice(), work), await wasm.tick(mel.row(n).slice(), work)];
         for (const name of ['face', 'behaviour', 'codes', 'turn', 'body', 'phones', 'voicing'] as const) {
           const [ours, theirs] = [a[name], b[name]];

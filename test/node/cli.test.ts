@@ -91,7 +91,7 @@ test('sound: missing, empty, damaged and foreign files are told apart', async ()
 test('arguments: defaults, everything given, and what makes no sense', () => {
   const defaults: MotionOptions = {
     backend: 'auto',
-    steps: 4,
+    steps: { face: 1, body: 4 },
     eta: 0,
     seed: 1,
     guidance: [1, 1],
@@ -118,7 +118,7 @@ test('arguments: defaults, everything given, and what makes no sense', () => {
     list: 'l',
     options: {
       backend: 'wasm',
-      steps: 2,
+      steps: { face: 2, body: 2 },
       eta: 0.5,
       seed: 9,
       style: [1, 3],
@@ -140,6 +140,8 @@ test('arguments: defaults, everything given, and what makes no sense', () => {
     'a b c --out o',
     'a b --out o --steps 9',
     'a b --out o --steps x',
+    'a b --out o --steps 1,9',
+    'a b --out o --steps 1,2,3',
     'a b --out o --eta 2',
     'a b --out o --seed 1.5',
     'a b --out o --style 1',
@@ -278,7 +280,7 @@ test('command line: writes five files that agree with each other', async () => {
     version: 2,
     source: {
       sampler: {
-        steps: 4,
+        steps: { face: 1, body: 4 },
         eta: 0,
         seed: 5,
         guidance: { face: 1, body: 1 },

@@ -132,7 +132,7 @@ test('motion.json: frames by name, five decimals, phones and visemes per frame',
   const source: MotionSource = {
     models: [{ network: 'face', version: '1', sha256: '00' }],
     sampler: {
-      steps: 4,
+      steps: { face: 1, body: 4 },
       eta: 0,
       seed: 1,
       guidance: { face: 1, body: 1 },

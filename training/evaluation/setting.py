@@ -15,7 +15,7 @@ class Setting:
     work: Path
     """An existing folder for what is thrown away afterwards."""
     backend: str = "wasm"
-    steps: int = 4
+    steps: str = "1,4"
     seed: int = 1
     models: Path | None = None
     """Folder of the model files; None for the shipped ones."""

@@ -1,4 +1,4 @@
-/** Anti-aliased sound at a whole fraction of its rate, at least 8 kHz; allocates nothing after construction. */
+/** Anti-aliased sound at a whole fraction of its rate; allocates nothing after construction. */
 export class Decimator {
   /** Input samples for one output sample. */
   readonly factor: number;
@@ -7,9 +7,9 @@ export class Decimator {
   readonly #input: Float32Array;
   #filled: number;
 
-  /** `largest` is the most samples that one `push` takes. */
-  constructor(inputRateHz: number, largest: number) {
-    this.factor = Math.max(1, Math.floor(inputRateHz / 8000));
+  /** `largest` is the most samples that one `push` takes; the new rate is the lowest one from `leastRateHz` on. */
+  constructor(inputRateHz: number, largest: number, leastRateHz: number) {
+    this.factor = Math.max(1, Math.floor(inputRateHz / leastRateHz));
     this.rateHz = inputRateHz / this.factor;
     const length = this.factor === 1 ? 1 : 16 * this.factor;
     this.#taps = lowPass(length, 0.9 / this.factor);

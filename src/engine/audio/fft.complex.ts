@@ -6,6 +6,8 @@ export class ComplexFft {
   readonly #cos: Float64Array; // [size / 2] of 2πk / size
   readonly #sin: Float64Array; // [size / 2]
   readonly #reversed: Uint16Array; // [size]
+  #span = 0; // of the stage under way; 0 while the values are put in order
+  #at = 0;
 
   /** `size` is a power of two from 4 to 65,536. */
   constructor(size: number) {
@@ -20,9 +22,39 @@ export class ComplexFft {
 
   /** X[k] = Σ x[n] e^(−2πi kn / size); with `re` and `im` swapped it is the inverse, times `size`. */
   transform(re: Float64Array, im: Float64Array) {
+    this.#span = 0;
+    this.#at = 0;
+    this.advance(re, im, Infinity);
+  }
+
+  /**
+   * Goes on with a transform by at most about `work` steps, of which a whole one has size / 2 · (2 + log2 size), and says
+   * whether it is done, so that a long one can be spread over many blocks of sound; the next call then begins a new one.
+   */
+  advance(re: Float64Array, im: Float64Array, work: number): boolean {
     const { size } = this;
+    const half = size / 2;
+    let left = work;
+    while (left > 0) {
+      const steps = this.#span === 0 ? size : half;
+      const to = Math.min(steps, this.#at + left);
+      if (this.#span === 0) this.#reorder(re, im, this.#at, to);
+      else this.#butterflies(re, im, this.#at, to);
+      left -= to - this.#at;
+      this.#at = to;
+      if (to < steps) return false;
+      this.#at = 0;
+      this.#span = this.#span === 0 ? 1 : 2 * this.#span;
+      if (this.#span < size) continue;
+      this.#span = 0;
+      return true;
+    }
+    return false;
+  }
+
+  #reorder(re: Float64Array, im: Float64Array, from: number, end: number) {
     const reversed = this.#reversed;
-    for (let k = 0; k < size; k++) {
+    for (let k = from; k < end; k++) {
       const to = reversed[k];
       if (to <= k) continue;
       const r = re[k];
@@ -32,21 +64,25 @@ export class ComplexFft {
       im[k] = im[to];
       im[to] = i;
     }
-    for (let span = 1; span < size; span *= 2) {
-      const stride = size / (2 * span);
-      for (let j = 0; j < span; j++) {
-        const c = this.#cos[j * stride];
-        const s = this.#sin[j * stride];
-        for (let a = j; a < size; a += 2 * span) {
-          const b = a + span;
-          const tr = re[b] * c + im[b] * s;
-          const ti = im[b] * c - re[b] * s;
-          re[b] = re[a] - tr;
-          im[b] = im[a] - ti;
-          re[a] += tr;
-          im[a] += ti;
-        }
-      }
+  }
+
+  #butterflies(re: Float64Array, im: Float64Array, from: number, end: number) {
+    const span = this.#span;
+    const stride = this.size / (2 * span);
+    const cos = this.#cos;
+    const sin = this.#sin;
+    for (let n = from; n < end; n++) {
+      const j = n & (span - 1);
+      const a = 2 * n - j;
+      const b = a + span;
+      const c = cos[j * stride];
+      const s = sin[j * stride];
+      const tr = re[b] * c + im[b] * s;
+      const ti = im[b] * c - re[b] * s;
+      re[b] = re[a] - tr;
+      im[b] = im[a] - ti;
+      re[a] += tr;
+      im[a] += ti;
     }
   }
 }

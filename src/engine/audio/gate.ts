@@ -1,4 +1,5 @@
-import { type BleedReport, MOST_DELAY_S } from './bleed.ts';
+import type { BleedReport } from './bleed.report.ts';
+import { MOST_DELAY_S } from './bleed.ts';
 
 /** What the gate did to one voice. */
 export type GateState = {

@@ -45,6 +45,8 @@ export type TickWork = {
   /** Make the face, the codes and the head of the frame that became complete. */
   readonly frame: boolean;
   readonly body?: BodyWork;
+  /** May hear of the frame before the rest of the tick's work is done, which nobody who looks at it waits for. */
+  readonly onFrame?: (tick: Tick) => void;
 };
 
 /** What one tick gives; the arrays are overwritten by the next tick. */

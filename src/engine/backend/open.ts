@@ -1,4 +1,5 @@
 import { type Gpu, openGpu } from '../../kernels/gpu.ts';
+import { stepsOf } from '../model/sampler.ts';
 import type { Backend, BackendOptions } from './backend.ts';
 import { type Fetch, loadModels, type Models } from './models.ts';
 import { type Candidate, firstFastEnough, WASM_LIMIT_MS, WEBGPU_LIMIT_MS } from './probe.ts';
@@ -71,7 +72,10 @@ export async function openBackend(
     { tier: 'visemes', open: () => visemes('') },
   ];
   const { melSilence } = await models;
-  const { backend, reason } = await firstFastEnough(candidates, { steps: options.sampler.steps, melSilence });
+  const { backend, reason } = await firstFastEnough(candidates, {
+    steps: stepsOf(options.sampler.steps).body,
+    melSilence,
+  });
   // What was measured is known only now, when the backend is there.
   Object.assign(backend, { info: { ...backend.info, reason } });
   return { backend, models: await models, gpu: backend.info.backend === 'webgpu' ? gpu : undefined };

@@ -1,6 +1,6 @@
 import { invariant } from '../../errors.ts';
 import { BODY_PREFIX } from '../model/config.ts';
-import type { SamplerOptions } from '../model/sampler.ts';
+import { type SamplerOptions, stepsOf } from '../model/sampler.ts';
 import { type DdimStep, ddimSteps } from '../model/schedule.ts';
 import { PERSONS } from '../motion.ts';
 import type { BodyNetwork, Conditions } from './backend.ts';
@@ -57,7 +57,7 @@ export class WasmBody {
     const name = `body-${network}`;
     this.#sessions = sessions;
     this.#model = model;
-    this.#steps = ddimSteps(config.schedule, steps, eta, { rule, prediction });
+    this.#steps = ddimSteps(config.schedule, stepsOf(steps).body, eta, { rule, prediction });
     this.#branches = branchesOf(scale);
     const rows = this.#branches;
     this.#carried = new Carried(name).addRings(

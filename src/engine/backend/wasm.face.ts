@@ -1,5 +1,5 @@
 import { FACE_PREFIX } from '../model/config.ts';
-import type { SamplerOptions } from '../model/sampler.ts';
+import { type SamplerOptions, stepsOf } from '../model/sampler.ts';
 import { type DdimStep, ddimSteps } from '../model/schedule.ts';
 import { PERSONS } from '../motion.ts';
 import type { Conditions } from './backend.ts';
@@ -29,6 +29,8 @@ export class WasmFace {
   readonly #inputs: Feeds;
   /** What each diffusion step is fed, then the context pass: they differ in the prefix tokens' keys and values. */
   #feeds: readonly Feeds[] = [];
+  /** Whether a frame was emitted that is not in the ring yet. */
+  #owes = false;
 
   private constructor(sessions: { face: Session; prefix: Session }, models: Models, options: SamplerOptions) {
     const { face, encoder, low, high } = models;
@@ -38,7 +40,7 @@ export class WasmFace {
     this.#session = sessions.face;
     this.#prefix = sessions.prefix;
     this.#models = models;
-    this.#steps = ddimSteps(face.schedule, steps, eta, { rule, prediction: face.prediction });
+    this.#steps = ddimSteps(face.schedule, stepsOf(steps).face, eta, { rule, prediction: face.prediction });
     this.#rows = branchesOf(scale) * PERSONS;
     const rows = this.#rows;
     this.#carried = new Carried('face').addRings(
@@ -108,8 +110,12 @@ export class WasmFace {
     this.#feeds = feeds;
   }
 
-  /** One frame: tokens [2, C] of both persons in, ARKit weights [2, 51] out (overwritten by the next call). */
+  /**
+   * One frame: tokens [2, C] of both persons in, ARKit weights [2, 51] out (overwritten by the next call). Call `settle`
+   * before anything is saved; the next frame does it by itself.
+   */
   async sample(token: Float32Array, onStep?: OnStep): Promise<Float32Array> {
+    await this.settle();
     const { mean, std, face } = this.#models;
     const sampler = this.#sampler;
     const index = this.frames;
@@ -120,8 +126,7 @@ export class WasmFace {
       sampler.step(dataOf(x0), i, index);
       onStep?.(i, sampler.x0, sampler.x.subarray(0, sampler.x0.length));
     }
-    // One pass more over what was emitted: only its keys and values enter the ring, never a noisy step's.
-    this.#carried.take(await this.#session.run(this.#feeds[this.#steps.length], this.#carried.outputs));
+    this.#owes = true;
     for (let at = 0; at < this.#weights.length; at++) {
       const c = at % face.channels;
       this.#weights[at] = Math.min(1, Math.max(0, sampler.x[at] * std[c] + mean[c]));
@@ -129,12 +134,21 @@ export class WasmFace {
     return this.#weights;
   }
 
+  /** One pass more over what was emitted: only its keys and values enter the ring, never a noisy step's. */
+  async settle(): Promise<void> {
+    if (!this.#owes) return;
+    this.#owes = false;
+    this.#carried.take(await this.#session.run(this.#feeds[this.#steps.length], this.#carried.outputs));
+  }
+
   reset() {
+    this.#owes = false;
     this.#carried.reset();
   }
 
   /** Takes `state` as it stands for that after `frames` frames. */
   resume(frames: number) {
+    this.#owes = false;
     this.#carried.resume(frames);
   }
 

@@ -116,16 +116,18 @@ export class WasmBackend implements Backend {
       pushTokens(this.#tokens, heard.token);
       const weights = work.frame ? await face.sample(heard.token) : undefined;
       if (weights) await behaviour.step({ ...heard, face: weights });
-      const body = work.body && (await this.#moveBody(work.body));
-      return {
+      const tick = {
         face: weights,
         behaviour: weights && behaviour.behaviour,
         codes: weights && behaviour.codes,
         turn: behaviour.turn,
-        body,
         phones: heard.phones,
         voicing: heard.voicing,
       };
+      work.onFrame?.({ ...tick, body: undefined });
+      await face.settle();
+      const body = work.body && (await this.#moveBody(work.body));
+      return { ...tick, body };
     });
   }
 

@@ -6,7 +6,7 @@ import type { DenoiserConfig } from '../model/config.ts';
 import type { Denoiser, Sampling } from '../model/denoiser.ts';
 import { type Dim, dim } from '../model/dim.ts';
 import { face } from '../model/face.ts';
-import type { SamplerOptions } from '../model/sampler.ts';
+import { type SamplerOptions, stepsOf } from '../model/sampler.ts';
 import { ddimSteps } from '../model/schedule.ts';
 import { type SpeechEncoder, speechEncoder } from '../model/speech-encoder.ts';
 import { type VqEncoders, vqEncoders } from '../model/vq.ts';
@@ -37,13 +37,15 @@ export type Networks = {
 /** How a denoiser is sampled under the options; throws `unsupported` outside 1…8 steps, eta 0…1. */
 const samplingOf = (
   { schedule, prediction }: DenoiserConfig,
-  { steps, eta, rule }: SamplerOptions,
+  steps: number,
+  { eta, rule }: SamplerOptions,
   guidance = 1,
 ): Sampling => ({ steps: ddimSteps(schedule, steps, eta, { rule, prediction }), guidance });
 
 /** Uploads all weights and builds the plans, not yet compiled; throws `asset` when a weight is missing. */
 export function networks(device: GPUDevice, arena: Arena, models: Models, sampler: SamplerOptions): Networks {
   const { guidance, codes } = sampler;
+  const steps = stepsOf(sampler.steps);
   const encoder = speechEncoder(
     device,
     arena,
@@ -53,7 +55,7 @@ export function networks(device: GPUDevice, arena: Arena, models: Models, sample
   );
   const { token, voicing } = encoder;
 
-  const faceSampling = samplingOf(models.face, sampler, guidance?.face);
+  const faceSampling = samplingOf(models.face, steps.face, sampler, guidance?.face);
   const faceWeights = uploadWeights(arena, models.faceWeights);
   const faces = face(device, arena, faceWeights, models.face, models, faceSampling, token);
   const emittedFace = slice(faces.x, 0, PERSONS);
@@ -74,7 +76,7 @@ export function networks(device: GPUDevice, arena: Arena, models: Models, sample
   const inputs = bodyInputs(arena, models.body.lower.config, token.shape[2]);
   const bodyOf = (network: BodyNetwork, lower?: Body) => {
     const { config, weights, low, high } = models.body[network];
-    const sampling = samplingOf(config, sampler, guidance?.body);
+    const sampling = samplingOf(config, steps.body, sampler, guidance?.body);
     const above = lower && { head: behaviour.head, lower: lower.x };
     return body(device, arena, uploadWeights(arena, weights), {
       label: `body-${network}`,

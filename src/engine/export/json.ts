@@ -37,7 +37,8 @@ export type PersonMotion = {
 export type MotionSource = {
   readonly models: readonly { readonly network: string; readonly version: string; readonly sha256: string }[];
   readonly sampler: {
-    readonly steps: number;
+    /** DDIM steps of a face frame and of a body block. */
+    readonly steps: { readonly face: number; readonly body: number };
     readonly eta: number;
     readonly seed: number;
     readonly guidance: { readonly face: number; readonly body: number };

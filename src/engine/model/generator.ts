@@ -11,6 +11,7 @@ import {
   type MotionFrame,
   PERSONS,
 } from '../motion.ts';
+import { DEFAULT_STEPS, type Steps, stepsOf } from './sampler.ts';
 import { BodySchedule, type BodyShare, type Effort } from './scheduler.ts';
 
 /** One generated frame and what the networks heard and thought at it; the arrays are overwritten by the next one. */
@@ -23,7 +24,7 @@ export type GeneratedFrame = MotionFrame & {
   readonly turn: Float32Array;
   /** [4, 2] codes: row 2i of the listener 1 − i, row 2i + 1 of the speaker i; undefined on the tier `visemes`. */
   readonly codes: Float32Array | undefined;
-  /** Wall time of the tick that gave the frame, in milliseconds. */
+  /** Wall time from the tick's beginning to the frame, in milliseconds. */
   readonly tickMs: number;
 };
 
@@ -72,10 +73,15 @@ export class Generator {
   #ticks = 0;
 
   /** `lookahead` in ticks: the frame of tick n is n − lookahead; `steps` of the sampler. */
-  constructor(backend: Backend, lookahead: number, steps = 4, preset: Placement = 'vis-a-vis') {
+  constructor(
+    backend: Backend,
+    lookahead: number,
+    steps: Steps = DEFAULT_STEPS,
+    preset: Placement = 'vis-a-vis',
+  ) {
     this.#backend = backend;
     this.#lookahead = lookahead;
-    this.#schedule = new BodySchedule(lookahead, steps);
+    this.#schedule = new BodySchedule(lookahead, stepsOf(steps).body);
     this.#preset = preset;
     this.#body = new BodyMotion(preset);
   }
@@ -90,17 +96,31 @@ export class Generator {
     return { droppedBlocks: this.#schedule.dropped, heldBodyFrames: this.#body.stats.heldFrames };
   }
 
-  /** Takes the log-mel rows [2, 2, 80] of the next tick; gives the frame that became complete, if it was worth the effort. */
-  async tick(mel: Float32Array, effort: Effort = 'all'): Promise<GeneratedFrame | undefined> {
+  /**
+   * Takes the log-mel rows [2, 2, 80] of the next tick; gives the frame that became complete, if it was worth the effort.
+   * `onFrame` hears of it as soon as it can be shown, before what the tick does for the frames to come.
+   */
+  async tick(
+    mel: Float32Array,
+    effort: Effort = 'all',
+    onFrame?: (frame: GeneratedFrame) => void,
+  ): Promise<GeneratedFrame | undefined> {
     const begin = performance.now();
     const frameIndex = this.#ticks - this.#lookahead;
     const share = this.#backend.full ? this.#schedule.next(this.#ticks, effort === 'all') : undefined;
     this.#ticks++;
     const frame = frameIndex >= 0 && effort !== 'listen';
-    const tick = await this.#backend.tick(mel, { frame, ...(share && { body: this.#workOf(share) }) });
+    let made: GeneratedFrame | undefined;
+    const show = (tick: Tick) => {
+      if (made || !frame || !tick.face) return;
+      made = this.#finish(frameIndex, tick, tick.face, begin);
+      onFrame?.(made);
+    };
+    const body = share && this.#workOf(share);
+    const tick = await this.#backend.tick(mel, { frame, onFrame: show, ...(body && { body }) });
+    show(tick);
     if (share && tick.body) this.#takeBlock(share, tick.body);
-    if (!frame || !tick.face) return undefined;
-    return this.#finish(frameIndex, tick, tick.face, begin);
+    return made;
   }
 
   /** Leaves the next tick out, when the machine cannot keep up: its frame never comes, later ones keep their time. */
