@@ -9,12 +9,14 @@ const MESSAGES_PER_S = 100;
 const GRACE_MS = 8000;
 const HEARTBEAT_MS = 10_000;
 const CLEAN = new Set([1000, 1001]);
+/** Messages kept for a seat whose line is broken. */
+const MOST_KEPT = 200;
 
 const text = (value, most) => typeof value === 'string' && value.length > 0 && value.length <= most;
 
 /** Starts a server; resolves with its port and what closes it. */
 export function signalServer({ port = 8788, host = '127.0.0.1', graceMs = GRACE_MS } = {}) {
-  /** Room name → two seats, each { id, socket, grace } or undefined. */
+  /** Room name → two seats, each { id, socket, grace, kept } or undefined. */
   const rooms = new Map();
   const server = new WebSocketServer({ port, host, maxPayload: MOST_BYTES });
   const tell = (seat, message) => seat?.socket?.send(JSON.stringify(message));
@@ -66,15 +68,20 @@ export function signalServer({ port = 8788, host = '127.0.0.1', graceMs = GRACE_
           return socket.close(1000);
         }
         place = { room: message.room, person };
-        seats[person] = { id: message.id, socket };
+        const kept = seats[person]?.kept ?? [];
+        seats[person] = { id: message.id, socket, kept: [] };
         old?.terminate();
         tell(seats[person], { type: 'seat', person });
         const peer = seats[1 - person];
         tell(seats[person], { type: 'peer', id: peer?.id ?? null });
+        for (const each of kept) tell(seats[person], each);
         tell(peer, { type: 'peer', id: message.id });
       } else if (message?.type === 'message' && place) {
         const peer = rooms.get(place.room)?.[1 - place.person];
-        if (peer?.id === message.to) tell(peer, { type: 'message', data: message.data });
+        if (peer?.id !== message.to) return;
+        const passed = { type: 'message', data: message.data };
+        if (peer.socket) tell(peer, passed);
+        else if (peer.kept.push(passed) > MOST_KEPT) peer.kept.shift();
       }
     });
     socket.on('close', (code) => {

@@ -1,12 +1,13 @@
 import { EngineError } from '../errors.ts';
 import type { Voice } from '../workers/voice.ts';
 import { type LevelTap, tapLevels } from './levels.ts';
-import { dataChannelTransport, MotionChannel, type MotionChannelStats } from './motion-channel.ts';
-import { Peer } from './peer.ts';
+import { Link } from './link.ts';
+import { MotionChannel, type MotionChannelStats } from './motion-channel.ts';
+import { MotionLine } from './motion-line.ts';
 import { type MotionRole, type MotionSink, SharedMotion } from './shared-motion.ts';
 import type { Seat, Signalling } from './signalling.ts';
 
-/** How a call stands; `waiting` is alone in the room, `ended` is for good. */
+/** How a call stands; `waiting` is alone in the room, `reconnecting` looks for another way, `ended` is for good. */
 export type CallState = 'waiting' | 'connecting' | 'connected' | 'reconnecting' | 'ended';
 
 /** What a call is made from. */
@@ -34,6 +35,9 @@ type CallEvents = {
   state: CallState;
   /** The motion comes from somewhere else now, and why. */
   role: { readonly role: MotionRole; readonly reason: string };
+  /** The line to the signalling broke (a call that is connected goes on, and the line is mended), or is back. */
+  signalling: { readonly open: boolean };
+  /** What went wrong: no way to the other page is found (and is looked for still), or the seat was lost (`ended` follows). */
   error: EngineError;
 };
 
@@ -57,6 +61,18 @@ export function generates(own: Hello, other: Hello, person: 0 | 1): boolean {
   return person === 0;
 }
 
+function checkMicrophone(microphone: MediaStream) {
+  if (microphone.getAudioTracks().length > 0) return;
+  throw new EngineError('unsupported', 'The microphone of the call has no audio track.', {
+    hint: 'Ask getUserMedia for { audio: true }.',
+  });
+}
+
+const noWay = () =>
+  new EngineError('unsupported', 'The other page is there, but no way to it has been found yet.', {
+    hint: 'Both must be in one network; from network to network, name STUN and TURN servers in iceServers.',
+  });
+
 const isHello = (message: unknown): message is Hello =>
   typeof message === 'object' && message !== null && (message as Hello).type === 'hello';
 
@@ -65,10 +81,7 @@ const isHello = (message: unknown): message is Hello =>
  * was in the room first and stands on the left on both pages. Throws `unsupported` when the room cannot be joined.
  */
 export async function joinCall(options: CallOptions): Promise<Call> {
-  if (options.microphone.getAudioTracks().length === 0)
-    throw new EngineError('unsupported', 'The microphone of the call has no audio track.', {
-      hint: 'Ask getUserMedia for { audio: true }.',
-    });
+  checkMicrophone(options.microphone);
   let tap: LevelTap | undefined;
   let call: Call | undefined;
   const early: ((call: Call) => void)[] = [];
@@ -81,7 +94,8 @@ export async function joinCall(options: CallOptions): Promise<Call> {
     const seat = await options.signalling.join(options.room, {
       peer: (id) => tell((it) => it.peer(id)),
       message: (data) => tell((it) => it.message(data)),
-      line: () => undefined,
+      line: (open) => tell((it) => it.line(open)),
+      lost: (error) => tell((it) => it.lost(error)),
     });
     call = new Call(options, seat, tap);
     for (const what of early) what(call);
@@ -104,11 +118,12 @@ export class Call {
   #microphone: MediaStream;
   #own: Attached | undefined;
   #remote: Attached | undefined;
-  #peer: Peer | undefined;
+  #link: Link | undefined;
   #channel: MotionChannel | undefined;
   #shared: SharedMotion | undefined;
   #theirs: Hello | undefined;
   #told = '';
+  #muted = false;
   #state: CallState = 'waiting';
 
   /** @internal */
@@ -144,20 +159,33 @@ export class Call {
     return () => listeners.delete(listener as (event: never) => void);
   }
 
-  /** Speaks through another microphone from now on. */
+  /** Whether our microphone gives silence, on both pages. */
+  get muted(): boolean {
+    return this.#muted;
+  }
+
+  /** Silences our microphone, and whichever follows it, or lets it speak again. */
+  setMuted(muted: boolean): void {
+    this.#muted = muted;
+    this.#obeyMuted();
+  }
+
+  /** Speaks through another microphone from now on. Throws `unsupported` for a stream without an audio track. */
   async setMicrophone(microphone: MediaStream): Promise<void> {
     if (this.#state === 'ended') return;
+    checkMicrophone(microphone);
     this.#microphone = microphone;
+    this.#obeyMuted();
     this.#own?.close();
     this.#own = this.#attach(this.person, microphone, 0, false);
-    await this.#peer?.setMicrophone(microphone);
+    await this.#link?.setMicrophone(microphone);
   }
 
   /** Ends the call and leaves the room; the conversation goes on without voices. Safe to call twice. */
   hangUp(): void {
     if (this.#state === 'ended') return;
-    this.#peer?.control({ type: 'bye' });
-    this.#dropPeer();
+    this.#link?.control({ type: 'bye' });
+    this.#dropLink();
     clearInterval(this.#timer);
     this.#own?.close();
     this.#tap.close();
@@ -169,14 +197,26 @@ export class Call {
   /** @internal Somebody sits opposite now, or nobody. */
   peer(id: string | null): void {
     if (this.#state === 'ended') return;
-    this.#dropPeer();
+    this.#dropLink();
     if (id === null) this.#become('waiting');
     else this.#meet();
   }
 
   /** @internal Something came over the signalling. */
   message(data: unknown): void {
-    this.#peer?.signal(data);
+    this.#link?.signal(data);
+  }
+
+  /** @internal The line to the signalling broke, or is back. */
+  line(open: boolean): void {
+    this.#emit('signalling', { open });
+  }
+
+  /** @internal The seat is gone for good. */
+  lost(error: EngineError): void {
+    if (this.#state === 'ended') return;
+    this.#emit('error', error);
+    this.hangUp();
   }
 
   /** @internal How loud our own voice (0) or the other (1) was. */
@@ -187,7 +227,12 @@ export class Call {
 
   #meet() {
     const { duo, iceServers = [] } = this.#options;
-    const peer = new Peer({
+    const line = new MotionLine();
+    const channel = new MotionChannel(line, () => duo.context.currentTime);
+    this.#channel = channel;
+    this.#shared = new SharedMotion(duo, channel, (role, reason) => this.#emit('role', { role, reason }));
+    this.#become('connecting');
+    const link = new Link({
       iceServers,
       polite: this.person === 1,
       microphone: this.#microphone,
@@ -197,29 +242,27 @@ export class Call {
         this.#remote?.close();
         this.#remote = this.#attach(this.person === 0 ? 1 : 0, stream, 1, true);
       },
-      onControl: (message) => this.#control(peer, message),
+      onMotion: (motion) => line.use(motion),
+      onReady: () => {
+        this.#told = '';
+        this.#tell();
+      },
+      onControl: (message) => this.#control(link, message),
+      onNoWay: () => this.#emit('error', noWay()),
     });
-    this.#peer = peer;
-    const channel = new MotionChannel(dataChannelTransport(peer.motion), () => duo.context.currentTime);
-    this.#channel = channel;
-    this.#shared = new SharedMotion(duo, channel, (role, reason) => this.#emit('role', { role, reason }));
-    this.#become('connecting');
-    this.#told = '';
-    void peer.ready.then(() => {
-      if (peer === this.#peer) this.#tell();
-    });
+    this.#link = link;
   }
 
-  #dropPeer() {
+  #dropLink() {
     this.#shared?.close();
     this.#channel?.close();
     this.#remote?.close();
-    this.#peer?.close();
-    this.#shared = this.#channel = this.#remote = this.#peer = this.#theirs = undefined;
+    this.#link?.close();
+    this.#shared = this.#channel = this.#remote = this.#link = this.#theirs = undefined;
   }
 
-  #control(peer: Peer, message: unknown) {
-    if (peer !== this.#peer) return;
+  #control(link: Link, message: unknown) {
+    if (link !== this.#link) return;
     if (isHello(message)) {
       this.#theirs = message;
       this.#tell(true);
@@ -236,18 +279,22 @@ export class Call {
     const text = JSON.stringify(own);
     if (text !== this.#told) {
       this.#told = text;
-      this.#peer?.control(own);
+      this.#link?.control(own);
       decide = true;
     }
     if (decide && this.#theirs) this.#shared?.lead(generates(own, this.#theirs, this.person));
   }
 
   async #refresh() {
-    const [peer, channel] = [this.#peer, this.#channel];
-    if (!peer || !channel || !this.#theirs) return;
+    const [link, channel] = [this.#link, this.#channel];
+    if (!link || !channel || !this.#theirs) return;
     this.#tell();
-    const bufferS = await peer.jitterBufferS().catch(() => Number.NaN);
+    const bufferS = await link.jitterBufferS().catch(() => Number.NaN);
     if (Number.isFinite(bufferS)) channel.bufferingS = bufferS + GRAPH_S;
+  }
+
+  #obeyMuted() {
+    for (const track of this.#microphone.getAudioTracks()) track.enabled = !this.#muted;
   }
 
   #attach(person: 0 | 1, stream: MediaStream, index: 0 | 1, play: boolean): Attached {

@@ -56,28 +56,6 @@ const NEW_CONVERSATION_S = 1e-3;
 /** True when `a` comes after `b` in numbers that wrap at 2^32. */
 const after = (a: number, b: number) => ((a - b) | 0) > 0;
 
-/** A lossy data channel as a transport: a packet that would have to wait is dropped, because a later one replaces it. */
-export function dataChannelTransport(channel: RTCDataChannel, mostWaitingBytes = 8192): PacketTransport {
-  channel.binaryType = 'arraybuffer';
-  return {
-    send(packet) {
-      if (channel.readyState !== 'open' || channel.bufferedAmount > mostWaitingBytes) return;
-      try {
-        channel.send(packet);
-      } catch {
-        // it closed in this moment
-      }
-    },
-    listen(listener) {
-      const take = ({ data }: MessageEvent) => {
-        if (data instanceof ArrayBuffer) listener(new Uint8Array(data));
-      };
-      channel.addEventListener('message', take);
-      return () => channel.removeEventListener('message', take);
-    },
-  };
-}
-
 /**
  * One end of the motion channel. Sends frames stamped on our audio clock, and takes the other side's frames and lays them
  * on ours, so that lips meet the sender's voice where it enters our graph. `now` reads our audio clock in seconds.

@@ -1,6 +1,6 @@
 /** What goes through the signalling between two peers. */
-type Signal = {
-  readonly description?: RTCSessionDescription | null;
+export type PeerSignal = {
+  readonly description?: RTCSessionDescriptionInit | null;
   readonly candidate?: RTCIceCandidateInit;
 };
 
@@ -13,30 +13,45 @@ export type PeerOptions = {
   /** The polite one gives way when both make an offer at once; exactly one of the two is. */
   readonly polite: boolean;
   readonly microphone: MediaStream;
-  send(signal: unknown): void;
+  send(signal: PeerSignal): void;
   onState(state: PeerState): void;
   onVoice(stream: MediaStream): void;
+  /** The reliable channel can carry messages now. */
+  onReady(): void;
   /** Something on the reliable channel, as it was sent. */
   onControl(message: unknown): void;
+  /** The channel for motion from now on; another one after it was closed. */
+  onMotion(channel: RTCDataChannel): void;
+  /** Neither waiting nor another way helps any more: only another connection does. */
+  onBroken(): void;
 };
 
+const MOTION = 'motion';
+const LOSSY = { ordered: false, maxRetransmits: 0 } as const;
+const FIRST_WAY_MS = 6000;
 const RESTART_AFTER_MS = 2000;
 const RESTART_EVERY_MS = 4000;
+/** Without a way for so long, the connection itself is given up. */
+const GIVE_UP_MS = 16_000;
+const REOPEN_MS = 200;
 
 /**
  * A connection to one other page: our voice there, its voice here, a reliable channel and a lossy one for motion.
- * Negotiates perfectly (either side may offer at any time) and looks for a new way when the old one breaks.
+ * Negotiates perfectly (either side may offer at any time), looks for a new way when the old one breaks, says again what
+ * was lost on the way, and opens the channel for motion again when it was closed.
  */
 export class Peer {
   readonly connection: RTCPeerConnection;
-  readonly motion: RTCDataChannel;
   readonly #control: RTCDataChannel;
   readonly #options: PeerOptions;
   #sender: RTCRtpSender | undefined;
+  #motion: RTCDataChannel | undefined;
   #signals: Promise<void> = Promise.resolve();
   #offering = false;
   #ignoring = false;
   #restart: ReturnType<typeof setTimeout> | undefined;
+  #reopen: ReturnType<typeof setTimeout> | undefined;
+  #withoutWaySince = performance.now();
   #state: PeerState = 'connecting';
   #closed = false;
 
@@ -45,13 +60,13 @@ export class Peer {
     const connection = new RTCPeerConnection({ iceServers: [...options.iceServers] });
     this.connection = connection;
     this.#control = connection.createDataChannel('control', { negotiated: true, id: 0 });
-    this.motion = connection.createDataChannel('motion', {
-      negotiated: true,
-      id: 1,
-      ordered: false,
-      maxRetransmits: 0,
-    });
+    this.#control.onopen = () => options.onReady();
     this.#control.onmessage = ({ data }) => this.#hear(data);
+    this.#control.onclose = () => this.#break();
+    this.#use(connection.createDataChannel(MOTION, { ...LOSSY, negotiated: true, id: 1 }));
+    connection.ondatachannel = ({ channel }) => {
+      if (channel.label === MOTION) this.#use(channel);
+    };
     connection.onnegotiationneeded = () => void this.#offer();
     connection.onicecandidate = ({ candidate }) => {
       if (candidate) options.send({ candidate: candidate.toJSON() });
@@ -60,18 +75,11 @@ export class Peer {
     connection.onconnectionstatechange = () => this.#changed();
     const [track] = options.microphone.getAudioTracks();
     if (track) this.#sender = connection.addTrack(track, options.microphone);
+    this.#restart = setTimeout(() => this.#findWay(), FIRST_WAY_MS);
   }
 
   get state(): PeerState {
     return this.#state;
-  }
-
-  /** Resolves when the reliable channel can carry messages. */
-  get ready(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#control.readyState === 'open') resolve();
-      else this.#control.addEventListener('open', () => resolve(), { once: true });
-    });
   }
 
   /** Sends on the reliable channel; lost when it is not open. */
@@ -80,8 +88,8 @@ export class Peer {
   }
 
   /** Takes what the other side's `send` gave to the signalling, in order. */
-  signal(data: unknown): void {
-    this.#signals = this.#signals.then(() => this.#takeSignal(data as Signal)).catch(() => undefined);
+  signal(signal: PeerSignal): void {
+    this.#signals = this.#signals.then(() => this.#takeSignal(signal)).catch(() => undefined);
   }
 
   /** Speaks through another microphone from now on. */
@@ -110,6 +118,7 @@ export class Peer {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#restart);
+    clearTimeout(this.#reopen);
     this.connection.close();
   }
 
@@ -125,7 +134,7 @@ export class Peer {
     }
   }
 
-  async #takeSignal({ description, candidate }: Signal) {
+  async #takeSignal({ description, candidate }: PeerSignal) {
     const { connection } = this;
     if (this.#closed) return;
     if (description) {
@@ -150,7 +159,10 @@ export class Peer {
       this.#restart = undefined;
       this.#become('connected');
     } else if (connectionState === 'disconnected' || connectionState === 'failed') {
-      if (this.#state === 'connected') this.#become('reconnecting');
+      if (this.#state === 'connected') {
+        this.#withoutWaySince = performance.now();
+        this.#become('reconnecting');
+      }
       const soon = connectionState === 'failed' ? 0 : RESTART_AFTER_MS;
       clearTimeout(this.#restart);
       this.#restart = setTimeout(() => this.#findWay(), soon);
@@ -164,8 +176,38 @@ export class Peer {
       this.#become('connected');
       return;
     }
-    this.connection.restartIce();
+    if (performance.now() - this.#withoutWaySince > GIVE_UP_MS) {
+      this.#break();
+      return;
+    }
+    // An offer without an answer was lost, or its answer was; nothing new can be offered before there is one.
+    if (this.connection.signalingState === 'have-local-offer')
+      this.#options.send({ description: this.connection.localDescription });
+    else this.connection.restartIce();
     this.#restart = setTimeout(() => this.#findWay(), RESTART_EVERY_MS);
+  }
+
+  /** Both see it when a channel closes, so one of the two opens another. */
+  #use(channel: RTCDataChannel) {
+    this.#motion = channel;
+    this.#options.onMotion(channel);
+    channel.onclose = () => {
+      if (this.#closed || channel !== this.#motion || this.#options.polite) return;
+      this.#reopen = setTimeout(() => this.#openAgain(), REOPEN_MS);
+    };
+  }
+
+  #openAgain() {
+    if (this.#closed) return;
+    try {
+      this.#use(this.connection.createDataChannel(MOTION, LOSSY));
+    } catch {
+      this.#break(); // no channel can be opened any more
+    }
+  }
+
+  #break() {
+    if (!this.#closed) this.#options.onBroken();
   }
 
   #become(state: PeerState) {

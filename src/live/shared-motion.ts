@@ -70,6 +70,7 @@ export class SharedMotion {
     this.#closed = true;
     for (const stop of this.#stops) stop();
     if (this.#role === 'following') this.#duo.follow(null);
+    if (this.role !== 'generating') this.#onRole('generating', 'nobody else generates any more');
   }
 
   #came() {

@@ -8,6 +8,8 @@ export type SignallingListener = {
   message(data: unknown): void;
   /** The line to the server broke (and is being mended), or is back. */
   line(open: boolean): void;
+  /** The seat is gone for good, and why: somebody else has taken it while the line was broken. */
+  lost(error: EngineError): void;
 };
 
 /** A seat in a room of two. */
@@ -32,10 +34,14 @@ type FromServer =
   | { readonly type: 'message'; readonly data: unknown }
   | { readonly type: 'refused'; readonly reason: string };
 
+/** What the server says when it refuses a third. */
+const FULL = 'two people are in it already';
 const MOST_KEPT = 100;
 const JOIN_MS = 10_000;
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 8000;
+/** A server that was started again knows nobody until they have come back. */
+const EMPTY_GRACE_MS = 5000;
 
 function parse(text: unknown): FromServer | undefined {
   try {
@@ -70,6 +76,8 @@ class WebSocketSeat {
   #left = false;
   #retryMs = FIRST_RETRY_MS;
   #timer: ReturnType<typeof setTimeout>;
+  #emptyTimer: ReturnType<typeof setTimeout> | undefined;
+  #mendedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     url: string,
@@ -110,16 +118,25 @@ class WebSocketSeat {
     if (message.type === 'refused') this.#refuse(message.reason);
     else if (message.type === 'seat') this.#sit(message.person);
     else if (message.type === 'message') this.#listener.message(message.data);
-    else if (message.id !== this.#peer) {
-      this.#peer = message.id;
-      this.#waiting = [];
-      this.#listener.peer(message.id);
+    else this.#opposite(message.id);
+  }
+
+  #opposite(id: string | null) {
+    clearTimeout(this.#emptyTimer);
+    if (id === this.#peer) return;
+    if (id === null && performance.now() - this.#mendedAt < EMPTY_GRACE_MS) {
+      this.#emptyTimer = setTimeout(() => this.#opposite(null), EMPTY_GRACE_MS);
+      return;
     }
+    this.#peer = id;
+    this.#waiting = [];
+    this.#listener.peer(id);
   }
 
   #sit(person: 0 | 1) {
     this.#retryMs = FIRST_RETRY_MS;
     if (this.#joined) {
+      this.#mendedAt = performance.now();
       this.#listener.line(true);
       for (const text of this.#waiting.splice(0)) this.#socket.send(text);
       return;
@@ -141,29 +158,37 @@ class WebSocketSeat {
       this.#refuse(`${this.#url} cannot be reached`);
       return;
     }
-    this.#listener.line(false);
+    clearTimeout(this.#emptyTimer);
+    if (this.#retryMs === FIRST_RETRY_MS) this.#listener.line(false);
     this.#timer = setTimeout(() => this.#open(), this.#retryMs);
     this.#retryMs = Math.min(LONGEST_RETRY_MS, 2 * this.#retryMs);
   }
 
   #refuse(reason: string) {
-    if (this.#joined) {
-      this.#listener.peer(null);
-      this.#leave();
-      return;
-    }
+    const wasIn = this.#joined;
     this.#leave();
-    this.#reject(
-      new EngineError('unsupported', `The room "${this.#room}" cannot be joined: ${reason}.`, {
-        hint: 'Start the server with `npm run signal`, or take another room.',
-      }),
-    );
+    if (wasIn)
+      this.#listener.lost(
+        new EngineError('unsupported', `The seat in the room "${this.#room}" is lost: ${reason}.`, {
+          hint: 'Join again, or take another room.',
+        }),
+      );
+    else
+      this.#reject(
+        new EngineError('unsupported', `The room "${this.#room}" cannot be joined: ${reason}.`, {
+          hint:
+            reason === FULL
+              ? 'A room is for two: take another one.'
+              : 'Start the server with `npm run signal`, or take another room.',
+        }),
+      );
   }
 
   #leave() {
     if (this.#left) return;
     this.#left = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#emptyTimer);
     this.#socket?.close(1000);
   }
 }

@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { userEvent } from 'vitest/browser';
+import { EngineError } from '../../src/errors.ts';
 import { type Call, generates, joinCall } from '../../src/live/call.ts';
+import type { Signalling } from '../../src/live/signalling.ts';
 import { babble, lagOf, Puppets, signallingInPage } from './puppets.ts';
 
 // A call within one page: two audio clocks, two peer connections, real sound and real packets; no networks, no pictures.
 const connections: RTCPeerConnection[] = [];
+const channels: RTCDataChannel[] = [];
 const Original = window.RTCPeerConnection;
 const send = RTCDataChannel.prototype.send;
 let muted = false;
@@ -17,6 +20,11 @@ beforeEach(async () => {
       super(configuration);
       connections.push(this);
     }
+    override createDataChannel(...given: Parameters<RTCPeerConnection['createDataChannel']>) {
+      const channel = super.createDataChannel(...given);
+      channels.push(channel);
+      return channel;
+    }
   };
   RTCDataChannel.prototype.send = function (this: RTCDataChannel, data: never) {
     if (!(muted && this.label === 'motion')) send.call(this, data);
@@ -26,7 +34,7 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
   window.RTCPeerConnection = Original;
   RTCDataChannel.prototype.send = send;
-  connections.length = 0;
+  connections.length = channels.length = 0;
   muted = false;
 });
 
@@ -37,11 +45,7 @@ type Side = {
   readonly states: string[];
 };
 
-async function side(
-  signalling: ReturnType<typeof signallingInPage>,
-  backend: string,
-  seed: number,
-): Promise<Side> {
+async function side(signalling: Signalling, backend: string, seed: number): Promise<Side> {
   const context = new AudioContext();
   await context.resume();
   closing.push(() => context.close());
@@ -58,8 +62,7 @@ async function side(
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const eventually = { timeout: 15_000, interval: 20 };
 
-async function pair() {
-  const signalling = signallingInPage();
+async function pair(signalling: Signalling = signallingInPage()) {
   const first = await side(signalling, 'visemes', 1);
   await wait(300); // so that the two audio clocks do not read alike
   const second = await side(signalling, 'wasm', 2);
@@ -137,6 +140,130 @@ test('a broken way is replaced by another, and the talk goes on', async () => {
   const before = first.puppets.shown.length;
   await vi.waitFor(() => expect(first.puppets.shown.length).toBeGreaterThan(before + 30), eventually);
   expect(first.call.role).toBe('following');
+}, 60_000);
+
+test('a motion channel that closed for good is opened again, on whichever side it was closed', async () => {
+  const { first, second } = await pair();
+  const motion = () =>
+    channels.filter(({ label, readyState }) => label === 'motion' && readyState === 'open');
+  const moves = async () => {
+    const before = first.puppets.shown.length;
+    await vi.waitFor(() => expect(first.puppets.shown.length).toBeGreaterThan(before + 30), eventually);
+  };
+  expect(motion()).toHaveLength(2);
+  // The first side is the one that opens it again, the second the one that is given it.
+  for (const closed of [motion()[1]!, motion()[0]!]) {
+    const roles = first.roles.length;
+    closed.close();
+    await vi.waitFor(() => expect(motion().some((channel) => channel !== closed)).toBe(true), eventually);
+    await moves();
+    expect(first.call.role).toBe('following');
+    expect(first.roles.length, 'opened again so soon that nobody had to step in').toBe(roles);
+  }
+  // Longer: motion is made here meanwhile, and comes from there again.
+  muted = true;
+  motion()[0]!.close();
+  await vi.waitFor(() => expect(first.call.role).toBe('fallback'), eventually);
+  expect(first.puppets.follows).toBe(false);
+  await moves();
+  muted = false;
+  const at = performance.now();
+  await vi.waitFor(() => expect(first.call.role).toBe('following'), eventually);
+  console.log(`followed again ${(performance.now() - at).toFixed(0)} ms after the channel could speak again`);
+  await moves();
+  expect(first.states.filter((state) => state !== 'connected')).toEqual(['connecting']);
+  expect(second.states.filter((state) => state !== 'connected')).toEqual(['connecting']);
+}, 60_000);
+
+test('a connection that is beyond help is replaced by another, whichever side it dies on', async () => {
+  const { first, second } = await pair();
+  for (const side of [0, 1]) {
+    const alive = connections.filter(({ connectionState }) => connectionState !== 'closed');
+    expect(alive).toHaveLength(2);
+    const heard = first.puppets.loudness[1].length;
+    const at = performance.now();
+    alive[side]!.close();
+    await vi.waitFor(() => expect(alive[1 - side]!.connectionState).toBe('closed'), eventually);
+    await vi.waitFor(
+      () => expect([first.call.state, second.call.state]).toEqual(['connected', 'connected']),
+      eventually,
+    );
+    await vi.waitFor(() => expect(first.call.role).toBe('following'), eventually);
+    console.log(`connection closed: talking again after ${(performance.now() - at).toFixed(0)} ms`);
+    const loud = () => first.puppets.loudness[1].slice(heard).filter(({ value }) => value > 0.3).length;
+    const before = loud();
+    await vi.waitFor(() => expect(loud()).toBeGreaterThan(before + 50), eventually);
+  }
+  const before = first.puppets.shown.length;
+  await vi.waitFor(() => expect(first.puppets.shown.length).toBeGreaterThan(before + 30), eventually);
+  expect([first.states, second.states].flat()).toContain('reconnecting');
+}, 60_000);
+
+test('what the signalling loses at first is said again', async () => {
+  const inner = signallingInPage();
+  let toLose = 12;
+  const lossy: Signalling = {
+    async join(room, listener) {
+      const seat = await inner.join(room, listener);
+      return { ...seat, send: (data) => (toLose-- > 0 ? undefined : seat.send(data)) };
+    },
+  };
+  const at = performance.now();
+  const { first } = await pair(lossy);
+  console.log(`12 lost signals: following after ${(performance.now() - at).toFixed(0)} ms`);
+  expect(toLose).toBeLessThan(0);
+  expect(first.call.state).toBe('connected');
+}, 60_000);
+
+test('no way at all is said once, and looked for still', async () => {
+  const inner = signallingInPage();
+  let open = false;
+  const shut: Signalling = {
+    async join(room, listener) {
+      const seat = await inner.join(room, listener);
+      return { ...seat, send: (data) => (open ? seat.send(data) : undefined) };
+    },
+  };
+  const [first, second] = [await side(shut, 'wasm', 1), await side(shut, 'visemes', 2)];
+  const said: string[] = [];
+  first.call.on('error', ({ message, hint }) => said.push(`${message} ${hint}`));
+  await vi.waitFor(() => expect(said).toHaveLength(1), { timeout: 30_000, interval: 100 });
+  expect(said[0]).toContain('no way to it has been found');
+  expect(said[0]).toContain('TURN');
+  expect(first.call.state).toBe('connecting');
+  open = true;
+  await vi.waitFor(() => expect(second.call.role).toBe('following'), { timeout: 30_000, interval: 100 });
+  expect(said).toHaveLength(1);
+}, 90_000);
+
+test('a muted microphone is silent on both pages, stays so when it is changed, and a seat that is lost ends the call', async () => {
+  const inner = signallingInPage();
+  let listener: Parameters<Signalling['join']>[1] | undefined;
+  const known: Signalling = {
+    join: (room, given) => {
+      listener = given;
+      return inner.join(room, given);
+    },
+  };
+  const { first, second } = await pair(known);
+  const loudSince = (puppets: Puppets, fromS: number) =>
+    puppets.loudness[1].filter(({ timeS, value }) => timeS > fromS && value > 0.3).length;
+  second.call.setMuted(true);
+  expect(second.call.muted).toBe(true);
+  await second.call.setMicrophone(babble(second.puppets.context, 5));
+  await wait(1000); // what is on the way arrives
+  const mutedS = [first, second].map(({ puppets }) => puppets.context.currentTime);
+  await wait(1500);
+  expect([first, second].map(({ puppets }, i) => loudSince(puppets, mutedS[i]!))).toEqual([0, 0]);
+  second.call.setMuted(false);
+  await vi.waitFor(() => expect(loudSince(first.puppets, mutedS[0]!)).toBeGreaterThan(50), eventually);
+  await expect(second.call.setMicrophone(new MediaStream())).rejects.toThrow('no audio track');
+  const said: string[] = [];
+  second.call.on('error', ({ message }) => said.push(message));
+  listener!.lost(new EngineError('unsupported', 'The seat is lost.'));
+  expect(said).toEqual(['The seat is lost.']);
+  expect(second.call.state).toBe('ended');
+  await vi.waitFor(() => expect(first.call.state).toBe('waiting'), eventually);
 }, 60_000);
 
 test('who hangs up is missed at once, twice is once, and the next to come is met', async () => {

@@ -35,7 +35,10 @@ test('two sit down and hear each other, in order, and a third is refused', async
   second.seat.send('hello');
   await expect.poll(() => second.heard).toEqual(Array.from({ length: 20 }, (_, i) => ({ i })));
   await expect.poll(() => first.heard).toEqual(['hello']);
-  await expect(join()).rejects.toThrow('two people are in it already');
+  await expect(join()).rejects.toMatchObject({
+    message: expect.stringContaining('two people are in it already'),
+    hint: expect.stringContaining('take another'),
+  });
   expect((await join('another')).seat.person).toBe(0);
 });
 
@@ -65,6 +68,57 @@ test('a broken line is mended without the other noticing, and what was sent mean
   await expect.poll(() => second.heard).toEqual(expect.arrayContaining(['again']));
   expect(first.peers).toHaveLength(1);
   expect(second.peers).toHaveLength(1);
+});
+
+test('what is sent to somebody whose line is broken waits for them', async () => {
+  const [first, second] = [await join(), await join()];
+  await expect.poll(() => first.peers.length).toBe(1);
+  for (let i = 0; i < 10; i++) {
+    server.cut();
+    await expect.poll(() => first.lines.filter((open) => open).length).toBe(i + 1);
+    first.seat.send(i); // the other may not be back yet
+    await expect.poll(() => second.heard).toEqual(Array.from({ length: i + 1 }, (_, k) => k));
+  }
+});
+
+test('a server that is started again is not mistaken for an empty room', async () => {
+  const [first, second] = [await join(), await join()];
+  await expect.poll(() => second.peers.length).toBe(1);
+  const port = server.port;
+  await server.close();
+  await expect.poll(() => [first.lines, second.lines]).toEqual([[false], [false]]);
+  server = await signalServer({ port, graceMs: 300 });
+  await expect
+    .poll(() => [first.lines, second.lines], { timeout: 5000 })
+    .toEqual([
+      [false, true],
+      [false, true],
+    ]);
+  first.seat.send('still you?');
+  await expect.poll(() => second.heard).toEqual(['still you?']);
+  expect([first.peers, second.peers].map(({ length }) => length)).toEqual([1, 1]);
+});
+
+test('a seat that somebody else took while the line was broken is lost, in words', async () => {
+  const [first, second] = [await join(), await join()];
+  await expect.poll(() => second.peers.length).toBe(1);
+  const port = server.port;
+  await server.close();
+  server = await signalServer({ port, graceMs: 300 });
+  const ids = ['a stranger', 'another one'];
+  const strangers = await Promise.all(
+    ids.map(async (id) => {
+      const socket = new WebSocket(`ws://127.0.0.1:${port}`);
+      await new Promise((resolve) => {
+        socket.onopen = resolve;
+      });
+      socket.send(JSON.stringify({ type: 'join', room: 'r', id }));
+      return socket;
+    }),
+  );
+  await expect.poll(() => [first.lost.length, second.lost.length], { timeout: 5000 }).toEqual([1, 1]);
+  expect(first.lost[0]!.message).toContain('two people are in it already');
+  for (const socket of strangers) socket.close();
 });
 
 test('where there is no server the door says so', async () => {
