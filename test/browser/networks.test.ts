@@ -116,9 +116,14 @@ test('the steady state allocates nothing on the GPU', { timeout: 300_000 }, asyn
   for (const name of ['createBuffer', 'createTexture', 'createBindGroup', 'createQuerySet'] as const)
     count(name);
   const bytesBefore = backend.gpuBytes;
+  const began = performance.now();
   await go(4, 13); // blocks of both body networks begin and end
+  const tookMs = performance.now() - began;
   expect(made).toEqual([]);
   expect(backend.gpuBytes).toBe(bytesBefore);
+  // SwiftShader has timestamps; what the passes took cannot be more than what passed meanwhile.
+  expect(backend.gpuMs).toBeGreaterThan(0);
+  expect(backend.gpuMs).toBeLessThan(tookMs);
   device.createBuffer({ size: 4, usage: GPUBufferUsage.COPY_DST }).destroy();
   expect(made).toEqual(['createBuffer']); // the counter counts
   backend.dispose();

@@ -84,6 +84,8 @@ export interface Backend {
   readonly info: BackendInfo;
   /** Whether it makes `behaviour` and `body`; the tier `visemes` has lips only. */
   readonly full: boolean;
+  /** Median GPU time of a tick (ms) over the last second; absent or NaN where there is no GPU, or no clock on it. */
+  readonly gpuMs?: number;
   /**
    * Takes the tick's log-mel rows [2, 2, 80], listens, and does the work asked for. A machine that fell behind asks for
    * none and catches up without losing the thread.

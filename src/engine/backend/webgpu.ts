@@ -1,5 +1,6 @@
 import { EngineError, invariant } from '../../errors.ts';
 import type { Gpu } from '../../kernels/gpu.ts';
+import { PassTimer } from '../../kernels/pass-timer.ts';
 import { seedWords } from '../../kernels/philox.ts';
 import type { Plan } from '../../kernels/plan.ts';
 import { Arena, slice, type Tensor } from '../../kernels/tensor.ts';
@@ -36,6 +37,7 @@ export class WebgpuBackend implements Backend {
   readonly full = true;
   readonly networks: Networks;
   readonly #gpu: Gpu;
+  readonly #timer: PassTimer | undefined;
   readonly #arena: Arena;
   readonly #models: Models;
   readonly #codes: MotionEncoder;
@@ -53,6 +55,7 @@ export class WebgpuBackend implements Backend {
     const { device, adapterName } = gpu;
     this.info = { backend: 'webgpu', adapter: adapterName, reason };
     this.#gpu = gpu;
+    this.#timer = PassTimer.of(gpu);
     this.#models = models;
     this.#arena = new Arena(device);
     this.networks = networks(device, this.#arena, models, options.sampler);
@@ -109,6 +112,10 @@ export class WebgpuBackend implements Backend {
     return this.#arena.bytes;
   }
 
+  get gpuMs() {
+    return this.#timer?.medianMs ?? Number.NaN;
+  }
+
   async setConditions({ style, facing, emotion, action, relationship = 0, text }: Conditions) {
     const { face, body, inputs } = this.networks;
     const each = (name: string, values: readonly number[]) =>
@@ -135,7 +142,7 @@ export class WebgpuBackend implements Backend {
     this.#upload(encoder.mel, mel);
     this.#setClock(encoder.clock, this.#counters.ticks++);
     const commands = this.#gpu.device.createCommandEncoder();
-    const pass = commands.beginComputePass();
+    const pass = commands.beginComputePass(this.#timer?.descriptor);
     for (const plan of listen) plan.encode(pass);
     if (frame) this.#encodeFrame(pass);
     const ended = body && this.#encodeBody(pass, body);
@@ -143,7 +150,9 @@ export class WebgpuBackend implements Backend {
     const made = { frame, body: ended };
     const readBack = this.#readBacks.get(keyOf(made)) as ReadBack;
     readBack.encode(commands);
+    this.#timer?.encode(commands);
     this.#gpu.device.queue.submit([commands.finish()]);
+    void this.#timer?.read();
     return this.#show(await readBack.read(), made);
   }
 
@@ -222,6 +231,7 @@ export class WebgpuBackend implements Backend {
   dispose() {
     for (const readBack of this.#readBacks.values()) readBack.dispose();
     this.#codes.dispose();
+    this.#timer?.dispose();
     this.#arena.dispose();
     this.#gpu.dispose();
   }
