@@ -1,4 +1,5 @@
 import type { Group, Object3D, Vector3 } from 'three';
+import { checkPerson, type Person } from './engine/person.ts';
 import type { Character, CharacterSource } from './engine/stage/character.ts';
 import { type IntensityChoice, intensityOf } from './engine/stage/intensity.ts';
 import { checkLook, type LookTarget } from './engine/stage/look.ts';
@@ -8,15 +9,9 @@ import type { XrOptions } from './engine/stage/xr.ts';
 import { Timeline } from './engine/timeline.ts';
 import { Headset } from './headset.ts';
 import { Heard } from './heard.ts';
-import {
-  checkPerson,
-  checkShot,
-  type DuologueOptions,
-  type LoadingProgress,
-  type Person,
-  type Setting,
-} from './options.ts';
+import { checkShot, type DuologueOptions, type Setting } from './options.ts';
 import { type Cast, type DrawnBy, Seen } from './seen.ts';
+import type { LoadingProgress } from './talk.options.ts';
 import { Talk, type TalkParts, type TalkPlace } from './talk.ts';
 import { capture } from './workers/capture.ts';
 

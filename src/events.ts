@@ -1,9 +1,10 @@
 import type { BackendInfo } from './engine/backend/backend.ts';
+import type { Person } from './engine/person.ts';
 import type { EngineError } from './errors.ts';
 import type { XrState } from './headset.ts';
 import type { MicrophoneEvents } from './live/microphone.types.ts';
-import type { LoadingProgress, Person } from './options.ts';
 import type { DuologueStats } from './stats.ts';
+import type { LoadingProgress } from './talk.options.ts';
 import type { Bleed } from './workers/capture.ts';
 import type { ArrivedFrame } from './workers/motion.player.ts';
 

@@ -1,16 +1,11 @@
 import { Duologue } from './duologue.ts';
-import type { Conditions } from './engine/backend/backend.ts';
+import { conditionsFor } from './engine/person.ts';
 import { DEFAULT_STEPS } from './engine/model/sampler.ts';
 import type { CharacterSource } from './engine/stage/character.ts';
 import { EngineError } from './errors.ts';
-import {
-  checkBackend,
-  type DuologueOptions,
-  type LoadingProgress,
-  relationshipOf,
-  settingOf,
-} from './options.ts';
+import { type DuologueOptions, settingOf } from './options.ts';
 import { type Cast, openCast } from './seen.ts';
+import type { LoadingProgress } from './talk.options.ts';
 import * as kept from './workers/cache.ts';
 import { Loading } from './workers/loading.ts';
 import type { MotionWorker } from './workers/motion.protocol.ts';
@@ -41,6 +36,7 @@ export type { CharacterKind, CharacterReport } from './engine/stage/report.ts';
 export type { Shot } from './engine/stage/shots.ts';
 export type { XrOptions, XrRole } from './engine/stage/xr.ts';
 export type { XrMode } from './engine/stage/xr-session.ts';
+export type { Action, Emotion, Person, PersonConditions, Relationship } from './engine/person.ts';
 export { EngineError, type ErrorKind } from './errors.ts';
 export type { DuologueEvents, PersonEvent, TierChange } from './events.ts';
 export type { FrameIterator } from './frames.ts';
@@ -59,27 +55,15 @@ export {
   type SignallingListener,
   webSocketSignalling,
 } from './live/signalling.ts';
-export type {
-  Action,
-  DuologueOptions,
-  Emotion,
-  LoadingProgress,
-  Person,
-  PersonConditions,
-  Relationship,
-  StageSetting,
-} from './options.ts';
+export type { DuologueOptions, StageSetting } from './options.ts';
 export type { DrawnBy } from './seen.ts';
 export type { DuologueStats } from './stats.ts';
+export type { LoadingProgress, TalkOptions, VoiceOption } from './talk.options.ts';
 export { clearCache } from './workers/cache.ts';
 export type { Bleed, GateMode } from './workers/capture.ts';
 export type { ArrivedFrame } from './workers/motion.player.ts';
 export { type PcmOptions, PcmSource, type PcmStats } from './workers/pcm.ts';
 export type { Voice, VoiceSource, VoiceState } from './workers/voice.ts';
-
-/** Action modes of {@link PersonConditions}. */
-const STAND = 0;
-const SIT = 2;
 
 /**
  * Two voices in, two living characters out: loads the networks and the characters, and stands ready.
@@ -88,9 +72,7 @@ const SIT = 2;
 export async function createDuologue(options: DuologueOptions): Promise<Duologue> {
   const { seed = 1, steps = DEFAULT_STEPS, backend = 'auto', onProgress } = options;
   const { guidance, codes, relationship = 0 } = options;
-  checkBackend(backend);
   const setting = settingOf(options);
-  const action = setting.seated ? SIT : STAND;
   const worker = new Worker(new URL('./workers/motion.worker.ts', import.meta.url), { type: 'module' });
   const motion = connect<MotionWorker>(worker);
   const modelBaseUrl = folderAt(options.modelBaseUrl);
@@ -105,13 +87,7 @@ export async function createDuologue(options: DuologueOptions): Promise<Duologue
       later?.(progress);
     },
   });
-  const conditions: Conditions = {
-    style: [0, 1],
-    facing: [1, 1],
-    emotion: [0, 0],
-    action: [action, action],
-    relationship: relationshipOf(relationship),
-  };
+  const conditions = conditionsFor(setting.seated, relationship);
   const request = {
     modelBaseUrl,
     backend,

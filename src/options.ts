@@ -1,14 +1,5 @@
 import type { Object3D } from 'three';
-import type { Conditions } from './engine/backend/backend.ts';
-import { ACTIONS, EMOTIONS, RELATIONSHIPS } from './engine/backend/conditions.ts';
-import type { BackendChoice } from './engine/backend/open.ts';
-import {
-  DISTANCE_M,
-  PLACEMENT_PRESETS,
-  type Placement,
-  type PlacementPreset,
-} from './engine/body/placement.ts';
-import type { SamplerOptions, Steps } from './engine/model/sampler.ts';
+import { checkOneOf, told } from './engine/checks.ts';
 import type { Background } from './engine/stage/backdrop.ts';
 import type { CharacterSource } from './engine/stage/character.ts';
 import type { Quality, RendererChoice } from './engine/stage/drawing.ts';
@@ -17,51 +8,28 @@ import { checkLook, type LookTarget } from './engine/stage/look.ts';
 import type { Intensity } from './engine/stage/puppet.ts';
 import { SHOTS, type Shot } from './engine/stage/shots.ts';
 import { EngineError } from './errors.ts';
-import type { GateMode } from './workers/capture.ts';
+import { type TalkOptions, type TalkSetting, talkSettingOf } from './talk.options.ts';
 
-/** What loading files has brought so far. */
-export type LoadingProgress = {
-  readonly phase: 'models';
-  readonly loadedBytes: number;
-  readonly totalBytes: number;
-};
+/** What a conversation is made from: the talk, who is seen in it, and where. */
+export type DuologueOptions = TalkOptions &
+  StageSetting & {
+    /** VRM characters, or plain GLB with a human skeleton, by address, `File` or bytes; person 0 on the left. */
+    readonly characters: readonly [CharacterSource, CharacterSource];
+    /** How much of the motion is shown, of both or of each; default `full`. */
+    readonly intensity?: IntensityChoice | readonly [IntensityChoice, IntensityChoice];
+    /** Whom each looks at, both or each; default `auto`. */
+    readonly look?: LookTarget | readonly [LookTarget, LookTarget];
+  };
 
-/** What a conversation is made from. */
-export type DuologueOptions = StageSetting & {
-  /** VRM characters, or plain GLB with a human skeleton, by address, `File` or bytes. */
-  readonly characters: readonly [CharacterSource, CharacterSource];
-  /** Folder of the model files; default `models/` beside the page. */
-  readonly modelBaseUrl?: string;
-  /** Default `auto`: WGSL on a real GPU, WebAssembly otherwise. */
-  readonly backend?: BackendChoice;
-  /** Seed of motion and of procedural life, default 1; the same seed gives the same motion. */
-  readonly seed?: number;
-  /** DDIM steps 1…8 of a face frame and of a body block, or one number for both; default 1 and 4. */
-  readonly steps?: Steps;
-  /** Classifier-free guidance scale of the face and of the bodies, default 1 (off); anything else doubles the work. */
-  readonly guidance?: SamplerOptions['guidance'];
-  /** How codes of listening and speaking behaviour are drawn; the default is what the weights were tuned for. */
-  readonly codes?: SamplerOptions['codes'];
-  /** How the two stand or sit to each other at the beginning, default `vis-a-vis`; `seated` puts both on chairs. */
-  readonly placement?: PlacementPreset;
-  /** Distance of the two at the beginning, hips to hips, 0.7…4 m; default that of the placement, 0.95…1.5 m. */
-  readonly distanceM?: number;
-  /** How much of the motion is shown, of both or of each; default `full`. */
-  readonly intensity?: IntensityChoice | readonly [IntensityChoice, IntensityChoice];
-  /** Whom each looks at, both or each; default `auto`. */
-  readonly look?: LookTarget | readonly [LookTarget, LookTarget];
-  /** What the two are to each other, by name or index; default `none`. */
-  readonly relationship?: Relationship | number;
-  /** Whether a voice that is only the other's leak is ducked: when bleed is heard (`auto`, the default), or never. */
-  readonly gate?: GateMode;
-  /** Hears how many bytes of all files (models, characters, WebAssembly) are here; ends at exactly the total. */
-  readonly onProgress?: (progress: LoadingProgress) => void;
-};
-
-/** Where the two are seen: on a stage of ours, or in a scene of yours; one of `container` and `scene` must be there. */
+/**
+ * Where the two are seen: on a stage of ours, or in a scene of yours; exactly one of `container`, `canvas` and `scene` must be
+ * there. For a renderer of another kind there is `createTalk` of `duologue/core`.
+ */
 export type StageSetting = {
-  /** The element that the stage fills, or the canvas that it draws on. */
-  readonly container?: HTMLElement | HTMLCanvasElement;
+  /** The element that our stage fills; a canvas is drawn on. */
+  readonly container?: HTMLElement;
+  /** The canvas that our stage draws on, in the size that the page gives it. */
+  readonly canvas?: HTMLCanvasElement;
   /**
    * A three.js scene, or an object in one, that the two are added to instead, life-size and at true distances: without
    * renderer, canvas, lights or loop of ours. Call {@link Duologue.update} before you draw.
@@ -79,50 +47,34 @@ export type StageSetting = {
   readonly quality?: Quality;
 };
 
-const GATES: readonly GateMode[] = ['auto', 'off'];
 const RENDERERS: readonly RendererChoice[] = ['webgl', 'webgpu'];
 const QUALITIES: readonly Quality[] = ['auto', 'high', 'low'];
-
-/** Throws `unsupported` for a way of gating that there is not. */
-export function checkGate(gate: GateMode): void {
-  checkOneOf(gate, GATES, 'gate', 'Take `off` for two people in one room who talk at once.');
-}
 
 /** Throws `unsupported` for a shot that there is not. */
 export function checkShot(shot: Shot): void {
   checkOneOf(shot, SHOTS, 'shot', 'The number at the end of a shot names the person.');
 }
 
-/** How the two are placed and shown, checked. */
-export type Setting = {
-  readonly placement: Placement;
-  readonly seated: boolean;
+/** How a conversation begins and is shown, checked. */
+export type Setting = TalkSetting & {
   readonly intensity: readonly [Intensity, Intensity];
   readonly look: readonly [LookTarget, LookTarget];
 };
 
-/** Checks what says how the two are placed and shown; throws `unsupported` with what was got and expected. */
+/** Checks what a conversation is made from; throws `unsupported` with what was got and expected. */
 export function settingOf(options: DuologueOptions): Setting {
-  const { container, scene, placement = 'vis-a-vis', distanceM, intensity = 'full', look = 'auto' } = options;
-  checkSeen(container, scene);
-  checkOneOf(placement, PLACEMENT_PRESETS, 'placement', 'Distances are set with `distanceM`.');
-  const [near, far] = DISTANCE_M;
-  if (distanceM !== undefined && !(distanceM >= near && distanceM <= far))
-    throw new EngineError('unsupported', `distanceM is ${distanceM}, expected ${near} to ${far} metres`, {
-      hint: 'Nearer than an arm people stand in each other; further than a room they do not talk.',
-    });
-  if (options.shot !== undefined) checkShot(options.shot);
-  if (options.gate !== undefined) checkGate(options.gate);
-  if (options.renderer !== undefined)
-    checkOneOf(options.renderer, RENDERERS, 'renderer', 'Leave it out to draw with WebGL 2.');
-  if (options.quality !== undefined)
-    checkOneOf(options.quality, QUALITIES, 'quality', 'Leave it out to let the GPU decide.');
+  checkSeen(options);
+  checkCharacters(options.characters);
+  const { shot, renderer, quality, intensity = 'full', look = 'auto' } = options;
+  if (shot !== undefined) checkShot(shot);
+  if (renderer !== undefined)
+    checkOneOf(renderer, RENDERERS, 'renderer', 'Leave it out to draw with WebGL 2.');
+  if (quality !== undefined) checkOneOf(quality, QUALITIES, 'quality', 'Leave it out to let the GPU decide.');
   const intensities = isPair(intensity) ? intensity : ([intensity, intensity] as const);
   const looks = isPair(look) ? look : ([look, look] as const);
   looks.forEach(checkLook);
   return {
-    placement: distanceM === undefined ? placement : { preset: placement, distanceM },
-    seated: placement === 'seated',
+    ...talkSettingOf(options),
     intensity: [intensityOf(intensities[0]), intensityOf(intensities[1])],
     look: looks,
   };
@@ -130,14 +82,55 @@ export function settingOf(options: DuologueOptions): Setting {
 
 const isPair = <T>(value: T | readonly [T, T]): value is readonly [T, T] => Array.isArray(value);
 
-function checkSeen(container: unknown, scene: unknown) {
-  const got = container && scene ? 'both' : container || scene ? undefined : 'neither';
-  if (got)
-    throw new EngineError('unsupported', `Of \`container\` and \`scene\` ${got} are given, expected one`, {
-      hint: 'Give `container: document.body` for a stage of ours, or `scene` to add the two to a three.js scene of yours.',
+const PLACES = ['container', 'canvas', 'scene'] as const;
+
+function checkSeen(options: StageSetting) {
+  for (const name of PLACES)
+    if (options[name] === null)
+      throw new EngineError('unsupported', `${name} is null, expected what the two are seen in`, {
+        hint: 'If it comes from `querySelector`, nothing on the page fits yet: call this when it is there.',
+      });
+  const given = PLACES.filter((name) => options[name] !== undefined);
+  if (given.length !== 1)
+    throw new EngineError(
+      'unsupported',
+      `Given are ${given.join(' and ') || 'none'} of container, canvas and scene, expected exactly one`,
+      {
+        hint: 'Give `container: document.body` for a stage of ours, `canvas` to draw on yours, or `scene` to add the two to a three.js scene; `createTalk` of `duologue/core` needs no picture.',
+      },
+    );
+  const { container, canvas, scene } = options;
+  if (container && container.nodeType !== ELEMENT_NODE)
+    throw new EngineError('unsupported', `container is ${told(container)}, expected an element of the page`, {
+      hint: 'Give the element itself, as `document.body`, not a selector.',
     });
-  if (scene && !(scene as { isObject3D?: boolean }).isObject3D)
-    throw new EngineError('unsupported', `scene is ${String(scene)}, expected a three.js Scene or Object3D`, {
+  if (canvas && canvas.nodeName?.toUpperCase() !== 'CANVAS')
+    throw new EngineError('unsupported', `canvas is ${told(canvas)}, expected a canvas element of the page`, {
+      hint: 'An OffscreenCanvas has no place on the page; any other element is a `container`.',
+    });
+  if (scene && !scene.isObject3D)
+    throw new EngineError('unsupported', `scene is ${told(scene)}, expected a three.js Scene or Object3D`, {
       hint: 'If it is one, two copies of three.js are on the page: let your bundler dedupe `three`.',
     });
+}
+
+const ELEMENT_NODE = 1;
+
+function checkCharacters(characters: unknown) {
+  const known = (source: unknown) =>
+    typeof source === 'string' ||
+    source instanceof URL ||
+    source instanceof Blob ||
+    source instanceof ArrayBuffer;
+  if (!Array.isArray(characters) || characters.length !== 2)
+    throw new EngineError('unsupported', `characters is ${told(characters)}, expected two`, {
+      hint: 'Give two addresses, `File`s or ArrayBuffers of .vrm or .glb; the first stands on the left.',
+    });
+  const wrong = characters.findIndex((source) => !known(source));
+  if (wrong >= 0)
+    throw new EngineError(
+      'unsupported',
+      `characters[${wrong}] is ${told(characters[wrong])}, expected an address, a File, a Blob or an ArrayBuffer`,
+      { hint: 'Of a typed array give its `buffer`; an object that is loaded already cannot be taken.' },
+    );
 }

@@ -42,7 +42,7 @@ export class Seen {
   ): Promise<Seen> {
     const { placement, intensity } = setting;
     const people = { characters, timeline, placement, intensity, seed: options.seed ?? 1 };
-    const { container, scene, background, shot, orbit, quality } = options;
+    const { canvas, container = canvas, scene, background, shot, orbit, quality } = options;
     let seen: Seen;
     if (container) {
       const look = {
@@ -72,7 +72,7 @@ export class Seen {
   get ours(): Stage {
     if (this.stage) return this.stage;
     throw new EngineError('unsupported', 'there is no camera of ours: the two are in a scene of yours', {
-      hint: 'Move your own camera, or create the conversation with `container` instead of `scene`.',
+      hint: 'Move your own camera, or create the conversation with `container` or `canvas` instead of `scene`.',
     });
   }
 
@@ -85,7 +85,7 @@ export class Seen {
   update(atSample: number, nowS: number, viewer: Object3D | Vector3): void {
     if (this.stage)
       throw new EngineError('unsupported', 'update is for a scene of yours: our stage draws by itself', {
-        hint: 'Leave the call out, or create the conversation with `scene` instead of `container`.',
+        hint: 'Leave the call out, or create the conversation with `scene` alone.',
       });
     this.duet.update(atSample, nowS, viewer);
   }

@@ -1,6 +1,6 @@
 import { FRAME_RATE_HZ, PERSONS } from './engine/motion.ts';
+import type { Person } from './engine/person.ts';
 import type { DuologueEvents, Emitter } from './events.ts';
-import type { Person } from './options.ts';
 import { type ArrivedFrame, SPEAKING_HOLD_FRAMES } from './workers/motion.player.ts';
 
 /** Who has more than this of the turn speaks, who has less listens. */

@@ -1,17 +1,9 @@
 import type { BackendInfo, Conditions } from './engine/backend/backend.ts';
 import { ACTIONS } from './engine/backend/conditions.ts';
 import type { BackendChoice } from './engine/backend/open.ts';
-import type { Timeline } from './engine/timeline.ts';
-import { EngineError } from './errors.ts';
-import { type DuologueEvents, Emitter } from './events.ts';
-import { FrameIterator } from './frames.ts';
-import { type Heard, STRAGGLING_S } from './heard.ts';
-import type { Microphones } from './live/microphones.ts';
-import type { MotionSource } from './live/motion-channel.ts';
+import { checkBackend } from './engine/checks.ts';
 import {
   type Action,
-  checkBackend,
-  checkGate,
   checkPerson,
   type Emotion,
   type Person,
@@ -19,9 +11,17 @@ import {
   type Relationship,
   relationshipOf,
   withPerson,
-} from './options.ts';
+} from './engine/person.ts';
+import type { Timeline } from './engine/timeline.ts';
+import { EngineError } from './errors.ts';
+import { type DuologueEvents, Emitter } from './events.ts';
+import { FrameIterator } from './frames.ts';
+import { type Heard, STRAGGLING_S } from './heard.ts';
+import type { Microphones } from './live/microphones.ts';
+import type { MotionSource } from './live/motion-channel.ts';
 import { Speech } from './speech.ts';
 import type { DuologueStats } from './stats.ts';
+import { checkGate } from './talk.options.ts';
 import { disposedError, Voices } from './voices.ts';
 import type { Capture, GateMode } from './workers/capture.ts';
 import { MOTION_BLOCK } from './workers/motion.block.ts';

@@ -1,8 +1,8 @@
+import { checkPerson, type Person } from './engine/person.ts';
 import { EngineError } from './errors.ts';
 import type { Heard } from './heard.ts';
 import type { MicrophoneEvents } from './live/microphone.types.ts';
 import { Microphones } from './live/microphones.ts';
-import { checkPerson, type Person } from './options.ts';
 import type { Capture } from './workers/capture.ts';
 import { PcmSource } from './workers/pcm.ts';
 import { attachVoice, type Voice, type VoiceSource } from './workers/voice.ts';

@@ -1,8 +1,8 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import type { Conditions } from '../../src/engine/backend/backend.ts';
+import { relationshipOf, withPerson } from '../../src/engine/person.ts';
 import { type DuologueEvents, Emitter } from '../../src/events.ts';
 import { FrameIterator } from '../../src/frames.ts';
-import { relationshipOf, withPerson } from '../../src/options.ts';
 import { Speech } from '../../src/speech.ts';
 import type { ArrivedFrame } from '../../src/workers/motion.player.ts';
 

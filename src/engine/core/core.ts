@@ -1,14 +1,13 @@
-import { EngineError } from '../errors.ts';
-import { Resampler } from './audio/resample.ts';
-import { TICK_LENGTH, Voices } from './audio/voices.ts';
-import type { Backend, BackendInfo, Conditions } from './backend/backend.ts';
-import type { Models } from './backend/models.ts';
-import type { BackendChoice } from './backend/open.ts';
-import type { Placement, PlacementPreset } from './body/placement.ts';
-import { checkBackend, placementFor, told } from './checks.ts';
-import { type GeneratedFrame, Generator, type GeneratorState, type GeneratorStats } from './model/generator.ts';
-import { effortFor } from './model/scheduler.ts';
-import { FRAME_RATE_HZ, type MotionFrame, PERSONS, SAMPLE_RATE_HZ } from './motion.ts';
+import { EngineError } from '../../errors.ts';
+import { TICK_LENGTH } from '../audio/voices.ts';
+import type { Backend, BackendInfo, Conditions } from '../backend/backend.ts';
+import type { Models } from '../backend/models.ts';
+import type { BackendChoice } from '../backend/open.ts';
+import type { Placement, PlacementPreset } from '../body/placement.ts';
+import { checkBackend, placementFor, told } from '../checks.ts';
+import { Generator } from '../model/generator.ts';
+import { effortFor } from '../model/scheduler.ts';
+import { FRAME_RATE_HZ, PERSONS, SAMPLE_RATE_HZ } from '../motion.ts';
 import {
   type Action,
   checkPerson,
@@ -18,36 +17,9 @@ import {
   type Relationship,
   relationshipOf,
   withPerson,
-} from './person.ts';
-
-/** One frame of both persons, and what the networks heard and thought at it; the arrays are the caller's to keep. */
-export type CoreFrame = MotionFrame & {
-  /** Where the frame stands: `frameIndex / 30` s after the first sample. */
-  readonly timeS: number;
-  /** [2, 40] phone probabilities, in the order of {@link Core.phones}. */
-  readonly phones: Float32Array;
-  /** Probability of voicing of each person, 0…1. */
-  readonly voicing: readonly [number, number];
-  /** How much each person has the turn, 0 listening … 1 speaking. */
-  readonly turn: readonly [number, number];
-  /** [4, 2] codes: row 2i of the listener 1 − i, row 2i + 1 of the speaker i; undefined on the tier `visemes`. */
-  readonly codes: Float32Array | undefined;
-  /** Wall time that its networks took, in milliseconds. */
-  readonly tickMs: number;
-};
-
-/** All that a talk remembers; plain data that a structured clone keeps whole. */
-export type CoreState = GeneratorState;
-
-/** What was left out so far. */
-export type CoreStats = GeneratorStats & {
-  /** Samples that were NaN or infinite and were taken as silence. */
-  readonly nonFinite: number;
-  /** Frames that were left out in real time because the machine could not keep up. */
-  readonly skippedFrames: number;
-  /** Times that a GPU device was lost and another one was opened. */
-  readonly restarts: number;
-};
+} from '../person.ts';
+import { type CoreFrame, type CoreState, type CoreStats, copyOf } from './frame.ts';
+import { checkRate, checkSamples, Sound } from './sound.ts';
 
 /** @internal What {@link Core} is made from. */
 export type CoreParts = {
@@ -65,9 +37,6 @@ export type CoreParts = {
 
 /** Ticks of backlog (2 s) beyond which sound is left out in real time, too. */
 const MOST_BACKLOG = 60;
-const SILENCE = new Float32Array(8192);
-const LOWEST_RATE_HZ = 8000;
-const HIGHEST_RATE_HZ = 192_000;
 
 const disposed = () =>
   new EngineError('unsupported', 'The core was disposed of.', { hint: 'Make a new one with createCore.' });
@@ -141,10 +110,9 @@ export class Core {
   }
 
   /**
-   * Lets a person say more: one channel in −1…1 of any length, at 8,000 … 192,000 Hz, right after what was pushed before;
-   * `null` with a length in seconds in place of the rate is not said at all: use {@link pushSilence}. A frame can be made
-   * when both have got sound up to it, so whoever is silent must get silence. What nobody takes waits, at 40 kB a second.
-   * Throws `unsupported` for a person, samples or a rate that there is not, and after {@link finish}.
+   * Lets a person say more: one channel in −1…1 of any length, at 8,000 … 192,000 Hz, right after what was pushed before.
+   * A frame can be made when both have got sound up to it, so whoever says nothing needs {@link pushSilence}. What nobody
+   * takes waits, at 40 kB a second. Throws `unsupported` for a person, samples or a rate that there is not, and after {@link finish}.
    */
   pushSamples(person: Person, samples: Float32Array, sampleRateHz: number): void {
     this.#check(person, sampleRateHz);
@@ -184,9 +152,13 @@ export class Core {
     sampleRateHz: number,
   ): Promise<CoreFrame[]> {
     if (!Array.isArray(voices) || voices.length !== PERSONS)
-      throw new EngineError('unsupported', `voices is ${told(voices)}, expected [samples | null, samples | null]`, {
-        hint: 'Give one Float32Array for each person, or null for silence.',
-      });
+      throw new EngineError(
+        'unsupported',
+        `voices is ${told(voices)}, expected [samples | null, samples | null]`,
+        {
+          hint: 'Give one Float32Array for each person, or null for silence.',
+        },
+      );
     const length = Math.max(...voices.map((samples) => samples?.length ?? 0));
     for (const [p, samples] of voices.entries()) {
       this.#check(p as Person, sampleRateHz);
@@ -320,12 +292,7 @@ export class Core {
   #check(person: Person, sampleRateHz: number) {
     if (this.#disposed) throw disposed();
     checkPerson(person);
-    if (!(sampleRateHz >= LOWEST_RATE_HZ && sampleRateHz <= HIGHEST_RATE_HZ))
-      throw new EngineError(
-        'unsupported',
-        `sampleRateHz is ${told(sampleRateHz)}, expected ${LOWEST_RATE_HZ} to ${HIGHEST_RATE_HZ}`,
-        { hint: 'Give the rate of the samples themselves, in samples per second.' },
-      );
+    checkRate(sampleRateHz);
     if (this.#sound.lastFrame !== undefined)
       throw new EngineError('unsupported', 'Sound is given after `finish`.', {
         hint: 'Call `reset` to begin another talk.',
@@ -401,93 +368,4 @@ export class Core {
     this.#restarts++;
     lost.dispose();
   }
-}
-
-/** The sound of one talk: both voices on the 16 kHz clock, at whatever rates they come. */
-class Sound {
-  readonly voices = new Voices();
-  /** The last frame, once all sound is here. */
-  lastFrame: number | undefined;
-  readonly #firstTick: number;
-  readonly #resamplers: (Resampler | undefined)[] = [undefined, undefined];
-  #nonFinite = 0;
-
-  constructor(firstTick: number) {
-    this.#firstTick = firstTick;
-  }
-
-  get nonFinite() {
-    return this.#resamplers.reduce((sum, resampler) => sum + (resampler?.nonFinite ?? 0), this.#nonFinite);
-  }
-
-  push(person: number, samples: Float32Array, rateHz: number) {
-    let resampler = this.#resamplers[person];
-    if (resampler?.inputRateHz !== rateHz) {
-      this.#flush(person);
-      resampler = new Resampler(rateHz);
-      this.#resamplers[person] = resampler;
-    }
-    const ready = resampler.push(samples); // it may give `output` a new array
-    this.#add(person, resampler.output.subarray(0, ready));
-  }
-
-  pushSilence(person: number, durationS: number) {
-    this.#flush(person);
-    this.#silence(person, Math.round(durationS * SAMPLE_RATE_HZ));
-  }
-
-  finish() {
-    if (this.lastFrame !== undefined) return;
-    for (let p = 0; p < PERSONS; p++) this.#flush(p);
-    const ends = [0, 1].map((p) => this.voices.samples(p));
-    const end = Math.max(...ends);
-    for (const [p, at] of ends.entries()) this.#silence(p, end - at);
-    this.lastFrame = this.#firstTick + Math.floor((end * FRAME_RATE_HZ) / SAMPLE_RATE_HZ);
-  }
-
-  /** Lets both be silent for a while longer, for the look-ahead of the last frame. */
-  goOnInSilence() {
-    for (let p = 0; p < PERSONS; p++) this.#add(p, SILENCE);
-  }
-
-  /** Ends a person's sound at its rate. */
-  #flush(person: number) {
-    const resampler = this.#resamplers[person];
-    if (!resampler) return;
-    const rest = resampler.flush();
-    this.#add(person, resampler.output.subarray(0, rest));
-    this.#nonFinite += resampler.nonFinite;
-    this.#resamplers[person] = undefined;
-  }
-
-  #silence(person: number, samples: number) {
-    for (let left = samples; left > 0; left -= SILENCE.length)
-      this.#add(person, SILENCE.subarray(0, Math.min(left, SILENCE.length)));
-  }
-
-  #add(person: number, samples: Float32Array) {
-    this.voices.push(person, samples, this.voices.samples(person));
-  }
-}
-
-function checkSamples(samples: unknown, name: string) {
-  if (samples instanceof Float32Array) return;
-  throw new EngineError('unsupported', `${name} is ${told(samples)}, expected a Float32Array`, {
-    hint: 'Give one channel of samples in −1…1; divide 16-bit samples by 32768.',
-  });
-}
-
-function copyOf(frame: GeneratedFrame): CoreFrame {
-  const { frameIndex, face, body, phones, voicing, turn, codes, tickMs } = frame;
-  return {
-    frameIndex,
-    timeS: frameIndex / FRAME_RATE_HZ,
-    face: face.slice(),
-    body: body?.slice(),
-    phones: phones.slice(),
-    voicing: [voicing[0], voicing[1]],
-    turn: [turn[0], turn[1]],
-    codes: codes?.slice(),
-    tickMs,
-  };
 }

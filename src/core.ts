@@ -1,0 +1,16 @@
+export type { BackendInfo } from './engine/backend/backend.ts';
+export type { BackendChoice } from './engine/backend/open.ts';
+export type { PlacementPreset } from './engine/body/placement.ts';
+export { Core } from './engine/core/core.ts';
+export type { CoreFrame, CoreState, CoreStats } from './engine/core/frame.ts';
+export { type CoreOptions, createCore } from './engine/core/open.ts';
+export {
+  ARKIT_51,
+  BODY_NUMBERS,
+  FRAME_RATE_HZ,
+  LOWER_JOINTS,
+  SAMPLE_RATE_HZ,
+  UPPER_JOINTS,
+} from './engine/motion.ts';
+export type { Action, Emotion, Person, PersonConditions, Relationship } from './engine/person.ts';
+export { EngineError, type ErrorKind } from './errors.ts';
