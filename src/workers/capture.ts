@@ -1,4 +1,4 @@
-import type { BleedReport } from '../engine/audio/bleed.ts';
+import type { BleedReport } from '../engine/audio/bleed.report.ts';
 import { blockLength } from '../engine/audio/block.ts';
 import { PERSONS } from '../engine/motion.ts';
 import { EngineError, invariant } from '../errors.ts';

@@ -1,4 +1,5 @@
-import { BleedDetector, type BleedReport } from '../engine/audio/bleed.ts';
+import type { BleedReport } from '../engine/audio/bleed.report.ts';
+import { BleedDetector } from '../engine/audio/bleed.ts';
 import { BLOCK_HEADER, blockFrames, stampBlock } from '../engine/audio/block.ts';
 import { BleedGate } from '../engine/audio/gate.ts';
 import type { Bleed, GateMode, PlayDelay } from './capture.ts';
