@@ -1,6 +1,6 @@
 import type { JitterOptions, JitterStats } from '../engine/audio/jitter.ts';
 import { EngineError } from '../errors.ts';
-import type { PcmOrder } from './pcm.worklet.ts';
+import type { PcmOrder, PcmSetting } from './pcm.worklet.ts';
 import worklet from './pcm.worklet.ts?worker&url';
 
 /** How pushed sound is played. */
@@ -23,6 +23,12 @@ const LOWEST_RATE_HZ = 8000;
 const HIGHEST_RATE_HZ = 192_000;
 const TARGET_S = { queue: 0.04, live: 0.08 } as const;
 
+/** What is taken back fades as fast as can be without a click. */
+const FADE_S = 0.005;
+
+/** Silence between what was interrupted and what follows, in which whoever plays the source can part the two. */
+export const PARTING_S = 0.03;
+
 /** Seconds are summed on both threads, in parts of different sizes. */
 const ROUNDING_S = 1e-5;
 
@@ -37,6 +43,22 @@ const NOTHING: PcmStats = {
   clipped: 0,
   trimPpm: 0,
 };
+
+/** Figures added up, or with `sign` −1 taken away; the trim is the later one's. */
+const sum = (a: PcmStats, b: PcmStats, sign: 1 | -1 = 1): PcmStats => ({
+  bufferedS: a.bufferedS + sign * b.bufferedS,
+  playedS: a.playedS + sign * b.playedS,
+  silenceS: a.silenceS + sign * b.silenceS,
+  underruns: a.underruns + sign * b.underruns,
+  skippedS: a.skippedS + sign * b.skippedS,
+  interruptedS: a.interruptedS + sign * b.interruptedS,
+  nonFinite: a.nonFinite + sign * b.nonFinite,
+  clipped: a.clipped + sign * b.clipped,
+  trimPpm: b.trimPpm,
+});
+
+/** The audio thread's part, and the gate that shuts what it says at once. */
+type Speaker = { readonly worklet: AudioWorkletNode; readonly gate: GainNode };
 
 type Flush = { readonly atS: number; readonly settle: (heard: boolean) => void };
 
@@ -55,9 +77,11 @@ export class PcmSource {
   readonly #output: GainNode;
   readonly #mostBufferedS: number;
   readonly #flushes: Flush[] = [];
-  #worklet: AudioWorkletNode | undefined;
+  readonly #options: JitterOptions;
+  #speaker: Speaker | undefined;
   #orders: PcmOrder[] | undefined = []; // until the worklet runs
   #stats = NOTHING;
+  #past = NOTHING; // of speakers that were interrupted
   #failure: EngineError | undefined;
   #pushedS = 0;
   #clearedS = 0; // of what was pushed, what `interrupt` took away at the latest
@@ -81,7 +105,8 @@ export class PcmSource {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    this.ready = this.#load({ mode, targetS });
+    this.#options = { mode, targetS };
+    this.ready = this.#load();
     this.ready.catch((error: EngineError) => {
       this.#failure = error; // which the next push throws
       this.dispose();
@@ -96,7 +121,7 @@ export class PcmSource {
 
   /** What became of the sound so far; `playedS` says how much of a speech was heard before an interruption. */
   get stats(): PcmStats {
-    return { ...this.#stats, bufferedS: this.bufferedS };
+    return { ...sum(this.#past, this.#stats), bufferedS: this.bufferedS };
   }
 
   /**
@@ -154,13 +179,14 @@ export class PcmSource {
   }
 
   /**
-   * Clears what has not been heard, within one render quantum (2.7 ms at 48 kHz) of the order reaching the audio thread,
-   * with a fade of 5 ms. What is pushed afterwards is heard.
+   * Clears what has not been heard, at once, with a fade of 5 ms, however busy the audio thread is. What is pushed
+   * afterwards is heard whole, 30 ms later at the earliest.
    */
   interrupt(): void {
     if (this.#state === 'disposed') return;
     this.#clearedS = this.#pushedS;
     this.#tell('interrupt');
+    if (this.#speaker) this.#replace(this.#speaker);
     for (const { settle } of this.#flushes.splice(0)) settle(false);
     if (this.#state === 'ending') this.#end();
   }
@@ -179,12 +205,12 @@ export class PcmSource {
     this.#context.removeEventListener('statechange', this.#closed);
     this.#tell('stop');
     this.#orders = undefined;
-    this.#worklet?.disconnect();
+    this.#speaker?.gate.disconnect();
     for (const { settle } of this.#flushes.splice(0)) settle(false);
     this.#end();
   }
 
-  async #load(options: JitterOptions) {
+  async #load() {
     const context = this.#context;
     if (!context.audioWorklet)
       throw new EngineError('unsupported', 'This page may not play pushed sound: it has no audio worklets.', {
@@ -203,32 +229,56 @@ export class PcmSource {
       );
     }
     if (this.#state === 'disposed') return;
-    const node = new AudioWorkletNode(context, 'pcm', {
-      numberOfInputs: 0,
-      numberOfOutputs: 1,
-      outputChannelCount: [1],
-      processorOptions: options,
-    });
-    node.port.onmessage = ({ data }: MessageEvent<PcmStats>) => this.#hear(data);
-    node.connect(this.#output);
-    this.#worklet = node;
-    for (const order of this.#orders ?? []) node.port.postMessage(order);
+    const { port } = this.#open(0);
+    for (const order of this.#orders ?? []) port.postMessage(order);
     this.#orders = undefined;
   }
 
+  #open(fromS: number): AudioWorkletNode {
+    const worklet = new AudioWorkletNode(this.#context, 'pcm', {
+      numberOfInputs: 0,
+      numberOfOutputs: 1,
+      outputChannelCount: [1],
+      processorOptions: { ...this.#options, fromS } satisfies PcmSetting,
+    });
+    const gate = new GainNode(this.#context);
+    worklet.port.onmessage = ({ data }: MessageEvent<PcmStats>) => {
+      this.#stats = data;
+      this.#settle();
+    };
+    worklet.connect(gate).connect(this.#output);
+    this.#speaker = { worklet, gate };
+    return worklet;
+  }
+
+  /** Shuts a speaker, which may go on until the audio thread hears of it, and lets another say what is pushed from now on. */
+  #replace({ worklet, gate }: Speaker) {
+    const now = this.#context.currentTime;
+    gate.gain.setValueAtTime(1, now).linearRampToValueAtTime(0, now + FADE_S);
+    this.#past = sum(this.#past, this.#stats);
+    let counted = this.#stats;
+    this.#stats = NOTHING;
+    worklet.port.onmessage = ({ data }: MessageEvent<PcmStats>) => {
+      this.#past = sum(this.#past, sum(data, counted, -1));
+      counted = data;
+      this.#settle();
+    };
+    worklet.port.postMessage('stop' satisfies PcmOrder);
+    this.#open(now + PARTING_S);
+  }
+
   #tell(order: PcmOrder, transfer: Transferable[] = []) {
-    if (this.#worklet) this.#worklet.port.postMessage(order, transfer);
+    if (this.#speaker) this.#speaker.worklet.port.postMessage(order, transfer);
     else this.#orders?.push(order);
   }
 
   /** How much of what was pushed is heard, left out or cleared. */
   get #goneS() {
-    const { playedS, skippedS, interruptedS } = this.#stats;
+    const { playedS, skippedS, interruptedS } = sum(this.#past, this.#stats);
     return Math.max(playedS + skippedS + interruptedS, this.#clearedS);
   }
 
-  #hear(stats: PcmStats) {
-    this.#stats = stats;
+  #settle() {
     const goneS = this.#goneS + ROUNDING_S;
     while (this.#flushes.length > 0 && this.#flushes[0].atS <= goneS) this.#flushes.shift()?.settle(true);
   }

@@ -7,7 +7,11 @@ export type PcmOrder =
   | 'interrupt'
   | 'stop';
 
+/** How the worklet is made; it says nothing before the context time `fromS`. */
+export type PcmSetting = JitterOptions & { readonly fromS: number };
+
 declare const sampleRate: number;
+declare const currentTime: number;
 declare const registerProcessor: (name: string, processor: unknown) => void;
 declare class AudioWorkletProcessor {
   readonly port: MessagePort;
@@ -20,18 +24,20 @@ registerProcessor(
   'pcm',
   class extends AudioWorkletProcessor {
     readonly #buffer: JitterBuffer;
+    readonly #fromS: number;
     #running = true;
     #quanta = 0;
     #finished = true;
 
-    constructor({ processorOptions }: { processorOptions: JitterOptions }) {
+    constructor({ processorOptions }: { processorOptions: PcmSetting }) {
       super();
+      this.#fromS = processorOptions.fromS;
       this.#buffer = new JitterBuffer(sampleRate, processorOptions);
       this.port.onmessage = ({ data }: MessageEvent<PcmOrder>) => this.#obey(data);
     }
 
     process(_: Float32Array[][], [[output]]: Float32Array[][]) {
-      this.#buffer.render(output);
+      if (currentTime >= this.#fromS) this.#buffer.render(output);
       const { finished } = this.#buffer;
       // The page waits for the end, so it hears of it at once.
       if ((finished && !this.#finished) || ++this.#quanta >= REPORT_EVERY) {
@@ -43,8 +49,10 @@ registerProcessor(
     }
 
     #obey(order: PcmOrder) {
-      if (order === 'stop') this.#running = false;
-      else if (order === 'interrupt') this.#buffer.interrupt();
+      if (order === 'stop') {
+        this.#running = false;
+        this.port.postMessage(this.#buffer.stats);
+      } else if (order === 'interrupt') this.#buffer.interrupt();
       else if (order === 'flush') this.#buffer.end();
       else this.#buffer.push(order.samples, order.rateHz);
     }
