@@ -1,4 +1,4 @@
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -22,8 +22,14 @@ export type Site = {
   close(): Promise<void>;
 };
 
-/** Serves the built demo at a port of its own, with these headers on every answer. */
-export async function serveDemo(headers: Readonly<Record<string, string>> = {}): Promise<Site> {
+/** What is served in the place of a file; undefined for the file itself. */
+export type Alter = (pathname: string, read: () => Buffer) => Buffer | undefined;
+
+/** Serves the built demo at a port of its own, with these headers on every answer, and some files altered. */
+export async function serveDemo(
+  headers: Readonly<Record<string, string>> = {},
+  alter: Alter = () => undefined,
+): Promise<Site> {
   let asked: string[] = [];
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url!, 'http://localhost');
@@ -33,12 +39,13 @@ export async function serveDemo(headers: Readonly<Record<string, string>> = {}):
     const file = path.join('dist/demo', path.normalize(asFile));
     const size = statSync(file, { throwIfNoEntry: false })?.size;
     if (size === undefined) return response.writeHead(404).end();
+    const altered = alter(pathname, () => readFileSync(file));
     response.writeHead(200, {
       'content-type': TYPES[path.extname(file)] ?? 'application/octet-stream',
-      'content-length': size,
+      'content-length': altered?.length ?? size,
       'cache-control': 'no-cache',
     });
-    return createReadStream(file).pipe(response);
+    return altered ? response.end(altered) : createReadStream(file).pipe(response);
   });
   await new Promise<void>((resolve) => server.listen(0, resolve));
   return {

@@ -1,3 +1,4 @@
+import { EngineError } from '../../errors.ts';
 import { type Gpu, openGpu } from '../../kernels/gpu.ts';
 import { stepsOf } from '../model/sampler.ts';
 import type { Backend, BackendOptions } from './backend.ts';
@@ -16,6 +17,20 @@ export type BackendSources = {
   readonly runtime: () => Promise<ArrayBuffer>;
 };
 
+/** The code of each tier, which a page fetches only when it is called for. */
+const CODE = {
+  webgpu: () => import('./webgpu.ts').catch(unfetched),
+  wasm: () => import('./wasm.ts').catch(unfetched),
+  visemes: () => import('./visemes.ts').catch(unfetched),
+};
+
+function unfetched(cause: Error): never {
+  throw new EngineError('asset', `A part of the engine cannot be fetched: ${cause.message}`, {
+    hint: 'Check the network, and that all files of the package stand beside each other; then reload the page.',
+    cause,
+  });
+}
+
 /**
  * Loads the models and opens the backend that suits the machine, saying why; `auto` measures whole ticks, a forced choice
  * measures nothing. Files are fetched once for each `sources.fetch`, so a tier that is opened later finds them there;
@@ -28,6 +43,8 @@ export async function openBackend(
   options: BackendOptions,
 ): Promise<{ backend: Backend; models: Models; gpu: Gpu | undefined }> {
   const files = filesOf(sources);
+  // What this tier does not need, another may, when there is no network any more.
+  for (const fetched of Object.values(CODE)) fetched().catch(() => undefined);
   const models = files.models();
   models.catch(() => undefined); // awaited below; a failing GPU must not leave it unhandled
   let gpu: Gpu | undefined;
@@ -38,7 +55,7 @@ export async function openBackend(
       return `only a software adapter is here (${found.adapterName}), on which WebAssembly is faster`;
     }
     try {
-      const { WebgpuBackend } = await import('./webgpu.ts');
+      const { WebgpuBackend } = await CODE.webgpu();
       const backend = await WebgpuBackend.open(found, await models, options, reason);
       gpu = found;
       return backend;
@@ -48,7 +65,7 @@ export async function openBackend(
     }
   };
   const wasm = async (reason: string) => {
-    const { WASM_GRAPHS, WasmBackend } = await import('./wasm.ts');
+    const { WASM_GRAPHS, WasmBackend } = await CODE.wasm();
     const [runtime, ...graphs] = await Promise.all([
       files.runtime(),
       ...WASM_GRAPHS.map(async (name) => [name, await files.graph(name)] as const),
@@ -57,7 +74,7 @@ export async function openBackend(
     return WasmBackend.open(await models, all, options, reason);
   };
   const visemes = async (reason: string) => {
-    const { VisemeBackend } = await import('./visemes.ts');
+    const { VisemeBackend } = await CODE.visemes();
     const [runtime, graph] = await Promise.all([files.runtime(), files.graph('speech-encoder')]);
     return VisemeBackend.open(await models, { runtime, graph }, options, reason);
   };

@@ -1,7 +1,13 @@
 import * as ort from 'onnxruntime-web/wasm';
 import { EngineError } from '../../errors.ts';
 
-/** Opens an ONNX graph whose weights are external data inside a safetensors file; throws `asset` when they do not fit. */
+const OUT_OF_MEMORY = /RangeError|\bOOM\b|bad_alloc|out of memory/i;
+const NO_RUNTIME = /no available backend/i;
+
+/**
+ * Opens an ONNX graph whose weights are external data inside a safetensors file; throws `asset` when they do not fit,
+ * `unsupported` when there is no memory for them or WebAssembly does not run here.
+ */
 export async function openSession(
   graph: ArrayBuffer,
   weights: ArrayBuffer,
@@ -15,6 +21,16 @@ export async function openSession(
     });
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
+    if (OUT_OF_MEMORY.test(detail))
+      throw new EngineError('unsupported', `There is not enough memory for ${names.graph}: ${detail}`, {
+        hint: 'Close other tabs and programs, then reload the page.',
+        cause,
+      });
+    if (NO_RUNTIME.test(detail))
+      throw new EngineError('unsupported', `WebAssembly does not run here: ${detail}`, {
+        hint: 'Use a browser that has WebAssembly with SIMD and threads: Chrome or Edge 91, Firefox 89, Safari 16.4, or newer.',
+        cause,
+      });
     throw new EngineError('asset', `${names.graph} does not load: ${detail}`, {
       hint: 'The graph and the weights must come from the same export: copy both again.',
       cause,

@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Page } from '@playwright/test';
+import { type Alter, type Site, serveDemo } from '../e2e/site.ts';
+
+const script = (name: string) => readFileSync(path.join(import.meta.dirname, name), 'utf8');
+
+/** What else a site does wrong. */
+export type Wrongs = {
+  /** Code that stands before the motion worker's script. */
+  readonly worker?: string;
+  /** Other answers; asked first. */
+  readonly alter?: Alter;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+/** Serves the built demo so that its motion worker and its capture worklet can be broken from {@link breakable} pages. */
+export function serveBreakable({ worker = '', alter, headers = {} }: Wrongs = {}): Promise<Site> {
+  const before: readonly [RegExp, string][] = [
+    [/\/motion\.worker[^/]*\.js$/, script('worker.js') + worker],
+    [/\/capture\.worklet[^/]*\.js$/, script('worklet.js')],
+  ];
+  return serveDemo(headers, (pathname, read) => {
+    const other = alter?.(pathname, read);
+    if (other) return other;
+    const prelude = before.find(([name]) => name.test(pathname))?.[1];
+    return prelude === undefined ? undefined : Buffer.concat([Buffer.from(prelude), read()]);
+  });
+}
+
+/** Gives a page what it takes to be broken and watched, before its own scripts. */
+export const breakable = (page: Page) => page.addInitScript({ content: script('page.js') });
+
+/** Opens the demo at a site, waits until it is there, ready or not, and watches the conversation if there is one. */
+export async function openBreakable(page: Page, site: Site, query: string, pictureEveryMs = 0) {
+  await page.addInitScript(`faults.pictureEveryMs = ${pictureEveryMs}`);
+  await page.goto(`${site.url}?debug${query}`);
+  await page.waitForFunction(() => document.body.dataset.state !== 'loading', undefined, { timeout: 90_000 });
+  await page.evaluate('window.duologue && faults.watch()');
+}
