@@ -135,7 +135,7 @@ export function ddimSteps(
 ): DdimStep[] {
   if (!Number.isInteger(steps) || steps < 1 || steps > 8)
     throw new EngineError('unsupported', `steps is ${steps}, expected a whole number from 1 to 8`, {
-      hint: 'Use 4 steps: that is what the weights were trained for.',
+      hint: 'Leave it out: one step for faces and four for bodies are what the weights were tried with.',
     });
   return denoisingSteps(schedule, steps, eta, options);
 }
