@@ -59,6 +59,7 @@ export class Duologue extends Talk {
       const captured = await capture(context, {
         gate: options.gate,
         onBleed: (bleed) => duo?.events.emit('bleed', bleed),
+        onRestart: (error) => duo?.recaptured(error),
       });
       const timeline = new Timeline();
       seen = await Seen.open(options, setting, cast, characters, timeline, (error) => {

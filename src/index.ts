@@ -1,15 +1,14 @@
 import { Duologue } from './duologue.ts';
-import { conditionsFor } from './engine/person.ts';
 import { DEFAULT_STEPS } from './engine/model/sampler.ts';
+import { conditionsFor } from './engine/person.ts';
 import type { CharacterSource } from './engine/stage/character.ts';
-import { EngineError } from './errors.ts';
 import { type DuologueOptions, settingOf } from './options.ts';
 import { type Cast, openCast } from './seen.ts';
 import type { LoadingProgress } from './talk.options.ts';
+import { disposedError } from './voices.ts';
 import * as kept from './workers/cache.ts';
 import { Loading } from './workers/loading.ts';
-import type { MotionWorker } from './workers/motion.protocol.ts';
-import { connect, moving } from './workers/rpc.ts';
+import { MotionHost } from './workers/motion.host.ts';
 
 export { Duologue } from './duologue.ts';
 export type { Level } from './engine/audio/meter.ts';
@@ -24,6 +23,7 @@ export {
   SAMPLE_RATE_HZ,
   UPPER_JOINTS,
 } from './engine/motion.ts';
+export type { Action, Emotion, Person, PersonConditions, Relationship } from './engine/person.ts';
 export type { Background } from './engine/stage/backdrop.ts';
 export type { ChannelRoute, EyeRoute, FaceRoute } from './engine/stage/channels.ts';
 export type { CharacterSource } from './engine/stage/character.ts';
@@ -36,7 +36,6 @@ export type { CharacterKind, CharacterReport } from './engine/stage/report.ts';
 export type { Shot } from './engine/stage/shots.ts';
 export type { XrOptions, XrRole } from './engine/stage/xr.ts';
 export type { XrMode } from './engine/stage/xr-session.ts';
-export type { Action, Emotion, Person, PersonConditions, Relationship } from './engine/person.ts';
 export { EngineError, type ErrorKind } from './errors.ts';
 export type { DuologueEvents, PersonEvent, TierChange } from './events.ts';
 export type { FrameIterator } from './frames.ts';
@@ -73,8 +72,6 @@ export async function createDuologue(options: DuologueOptions): Promise<Duologue
   const { seed = 1, steps = DEFAULT_STEPS, backend = 'auto', onProgress } = options;
   const { guidance, codes, relationship = 0 } = options;
   const setting = settingOf(options);
-  const worker = new Worker(new URL('./workers/motion.worker.ts', import.meta.url), { type: 'module' });
-  const motion = connect<MotionWorker>(worker);
   const modelBaseUrl = folderAt(options.modelBaseUrl);
   let later: ((progress: LoadingProgress) => void) | undefined;
   const loading = new Loading({
@@ -88,34 +85,26 @@ export async function createDuologue(options: DuologueOptions): Promise<Duologue
     },
   });
   const conditions = conditionsFor(setting.seated, relationship);
-  const request = {
+  const host = new MotionHost({
     modelBaseUrl,
     backend,
     sampler: { seed, steps, eta: 0, ...(guidance && { guidance }), ...(codes && { codes }) },
     conditions,
     placement: setting.placement,
-    progress: loading.port,
-  };
-  const crashed = new Promise<never>((_, reject) => {
-    worker.onerror = ({ message }) =>
-      reject(
-        new EngineError('bug', `The motion worker does not start: ${message || 'its script failed to load'}`),
-      );
   });
-  const networks = motion.load(moving(request, [loading.port]));
+  const networks = host.load(loading.port);
   const casting = openCast(options).then((cast): Cast => {
     return { ...cast, load: async (source) => cast.load(await loading.bring(source)) };
   });
   const characters = casting.then((cast) => Promise.all(options.characters.map(cast.load)));
   try {
-    const [info, [a, b]] = await Promise.race([Promise.all([networks, characters]), crashed]);
+    const [info, [a, b]] = await Promise.all([networks, characters]);
     loading.finish();
     const cast = await casting;
     return await Duologue.open(
       { ...options, seed },
       {
-        worker,
-        motion,
+        host,
         info,
         conditions,
         setting,
@@ -127,7 +116,7 @@ export async function createDuologue(options: DuologueOptions): Promise<Duologue
       },
     );
   } catch (error) {
-    worker.terminate();
+    host.dispose(disposedError('it was not made'));
     void characters
       .then(([a, b]) => {
         a.dispose();

@@ -25,18 +25,16 @@ import { checkGate } from './talk.options.ts';
 import { disposedError, Voices } from './voices.ts';
 import type { Capture, GateMode } from './workers/capture.ts';
 import { MOTION_BLOCK } from './workers/motion.block.ts';
+import type { MotionHost } from './workers/motion.host.ts';
 import { type ArrivedFrame, MotionPlayer } from './workers/motion.player.ts';
-import type { MotionWorker, WorkerStats } from './workers/motion.protocol.ts';
-import { type connect, moving } from './workers/rpc.ts';
-import { makeStream, transferables } from './workers/stream.ts';
+import { makeStream } from './workers/stream.ts';
 import { levelMeter, type Voice, type VoiceSource } from './workers/voice.ts';
 
 const STATS_EVERY_MS = 500;
 
 /** What a talk goes on in, made ready. */
 export type TalkParts = {
-  readonly worker: Worker;
-  readonly motion: ReturnType<typeof connect<MotionWorker>>;
+  readonly host: MotionHost;
   readonly info: BackendInfo;
   readonly conditions: Conditions;
 };
@@ -57,8 +55,7 @@ export abstract class Talk {
   /** The audio context whose clock everything stands on. */
   readonly context: AudioContext;
   protected readonly events = new Emitter<DuologueEvents>();
-  readonly #worker: Worker;
-  readonly #motion: TalkParts['motion'];
+  readonly #host: MotionHost;
   readonly #timeline: Timeline;
   readonly #player: MotionPlayer;
   #source: Pick<MotionSource, 'sampleAt' | 'latencyMs' | 'speaking'>;
@@ -69,22 +66,19 @@ export abstract class Talk {
   readonly #voices: Voices;
   readonly #speech = new Speech(this.events);
   readonly #iterators = new Set<FrameIterator>();
+  #seenS = 0;
   readonly #timer: ReturnType<typeof setInterval>;
   #info: BackendInfo;
   #conditions: Conditions;
-  #workerStats: WorkerStats | undefined;
-  /** Whoever waits for the worker, to be told when it will not answer. */
-  readonly #waiting = new Set<() => void>();
   #disposed = false;
 
   protected constructor(
-    { worker, motion, info, conditions }: TalkParts,
+    { host, info, conditions }: TalkParts,
     { context, capture, heard, timeline }: TalkPlace,
   ) {
     this.#info = info;
     this.context = context;
-    this.#worker = worker;
-    this.#motion = motion;
+    this.#host = host;
     this.#conditions = conditions;
     this.#capture = capture;
     this.#heard = heard;
@@ -94,22 +88,24 @@ export abstract class Talk {
       permission: (event) => this.events.emit('permission', event),
     });
     this.#levels = [0, 1].map((person) => levelMeter(capture.input(person)));
-    const stream = makeStream(MOTION_BLOCK, 128);
-    this.#player = new MotionPlayer(context, stream.reader, (frame, isFirst) => {
+    this.#player = new MotionPlayer(context, (frame, isFirst) => {
+      host.frame(isFirst);
       if (this.#source === this.#player) this.#show(frame, isFirst);
     });
     this.#source = this.#player;
-    const { end } = capture;
-    motion
-      .run(
-        moving(end, transferables(end)),
-        context.sampleRate,
-        moving(stream.writer, transferables(stream.writer)),
-      )
-      .catch((error: unknown) => this.#fail(error));
-    worker.onerror = ({ message }) =>
-      this.#fail(new EngineError('bug', `The motion worker failed: ${message}`));
-    this.#timer = setInterval(() => void this.#refresh(), STATS_EVERY_MS);
+    host.run({
+      contextRateHz: context.sampleRate,
+      listen: () => capture.renew(),
+      show: () => {
+        const { reader, writer } = makeStream(MOTION_BLOCK, 128);
+        this.#player.open(reader);
+        return writer;
+      },
+      origin: () => this.#player.origin,
+      tier: (changed) => this.#know(changed),
+      error: (cause) => this.#fail(cause),
+    });
+    this.#timer = setInterval(() => this.#refresh(), STATS_EVERY_MS);
   }
 
   /** Which backend runs, on what, and why; it may change while running. */
@@ -182,7 +178,7 @@ export abstract class Talk {
     this.#unfollow = source?.listen((frame, isFirst) => this.#show(frame, isFirst));
     this.#source = source ?? this.#player;
     this.#timeline.clear();
-    if (!this.#disposed) this.#motion.rest(source !== null).catch((error: unknown) => this.#fail(error));
+    if (!this.#disposed) this.#host.rest(source !== null).catch((error: unknown) => this.#fail(error));
   }
 
   /** Changes how a person is, from the next frame on; throws `unsupported` for what no training knew. */
@@ -191,7 +187,7 @@ export abstract class Talk {
     this.#conditions = withPerson(this.#conditions, person, conditions);
     if (conditions.action !== undefined)
       this.seat(person, this.#conditions.action?.[person] === ACTIONS.indexOf('sit'));
-    await this.#ask(this.#motion.setConditions(this.#conditions));
+    await this.#host.setConditions(this.#conditions);
   }
 
   /** How a person feels, from the next frame on. */
@@ -212,7 +208,7 @@ export abstract class Talk {
   /** What the two are to each other, from the next frame on. */
   async setRelationship(relationship: Relationship | number): Promise<void> {
     this.#conditions = { ...this.#conditions, relationship: relationshipOf(relationship) };
-    await this.#ask(this.#motion.setConditions(this.#conditions));
+    await this.#host.setConditions(this.#conditions);
   }
 
   /**
@@ -221,14 +217,15 @@ export abstract class Talk {
    */
   async setBackend(choice: BackendChoice): Promise<BackendInfo> {
     checkBackend(choice);
-    this.#know(await this.#ask(this.#motion.setBackend(choice)));
+    this.#know(await this.#host.setBackend(choice));
     return this.#info;
   }
 
   /** Figures of the last seconds; cheap enough for every frame. */
   stats(): DuologueStats {
     const { frames, lateFrames, heldFrames } = this.#timeline.stats;
-    const blockMs = this.#workerStats?.tickMsP50 ?? Number.NaN;
+    const made = this.#host.stats;
+    const blockMs = made?.tickMsP50 ?? Number.NaN;
     return {
       latencyMsP50: this.#source.latencyMs(0.5),
       latencyMsP95: this.#source.latencyMs(0.95),
@@ -238,9 +235,9 @@ export abstract class Talk {
       frames,
       lateFrames,
       heldFrames,
-      heldBodyFrames: this.#workerStats?.heldBodyFrames ?? 0,
-      lostFrames: (this.#workerStats?.skippedFrames ?? 0) + (this.#workerStats?.droppedFrames ?? 0),
-      gapSamples: this.#workerStats?.gapSamples ?? 0,
+      heldBodyFrames: made?.heldBodyFrames ?? 0,
+      lostFrames: (made?.skippedFrames ?? 0) + (made?.droppedFrames ?? 0) + this.#player.staleFrames,
+      gapSamples: made?.gapSamples ?? 0,
       level: [this.#levels[0](), this.#levels[1]()],
       speaking: [this.#source.speaking(0), this.#source.speaking(1)],
       info: this.#info,
@@ -266,7 +263,7 @@ export abstract class Talk {
   /** Takes all voices away, closes the microphones and begins a new conversation at frame 0. */
   async reset(): Promise<void> {
     this.#voices.clear();
-    await this.#ask(this.#motion.reset());
+    await this.#host.reset();
   }
 
   /** Ends everything and frees everything; safe to call twice. */
@@ -278,16 +275,21 @@ export abstract class Talk {
     this.#unfollow?.();
     this.#capture.dispose();
     this.#player.close();
-    this.#worker.terminate();
+    this.#host.dispose(disposedError('it changes no more'));
     void this.context.close();
     for (const frames of [...this.#iterators]) frames.end();
-    for (const giveUp of this.#waiting) giveUp();
     this.events.clear();
   }
 
   /** Disposes at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** The audio thread failed and captures anew: its sound comes through another stream. */
+  protected recaptured(error: EngineError): void {
+    this.#fail(error);
+    this.#host.relisten();
   }
 
   /** Shows whether a person sits. */
@@ -310,24 +312,11 @@ export abstract class Talk {
     return this.#source.sampleAt(currentTime - (outputLatency || 0) - this.#heard.delayS);
   }
 
-  /** What the worker answers; rejects with `unsupported` when it will not, because everything was disposed of. */
-  #ask<Answer>(answer: Promise<Answer>): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const giveUp = () => reject(disposedError('it changes no more'));
-      if (this.#disposed) return giveUp();
-      this.#waiting.add(giveUp);
-      answer.then(resolve, reject).finally(() => this.#waiting.delete(giveUp));
-    });
-  }
-
-  async #refresh() {
-    try {
-      this.#workerStats = await this.#ask(this.#motion.stats());
-      this.#know(this.#workerStats.info);
-    } catch (error) {
-      this.#fail(error);
-    }
-    if (this.#disposed) return;
+  #refresh() {
+    const visible = document.visibilityState === 'visible';
+    const { currentTime } = this.context;
+    this.#host.beat({ visible, running: currentTime > this.#seenS });
+    this.#seenS = currentTime;
     this.#heard.follow(this.#source.latencyMs(0.95));
     this.#voices.follow();
     this.events.emit('stats', this.stats());

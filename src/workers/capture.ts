@@ -17,6 +17,10 @@ export type Bleed = BleedReport & {
 /** When a person's voice is heard after it was captured. */
 export type PlayDelay = { readonly person: 0 | 1; readonly delayS: number };
 
+/** Failures of the audio thread within FAILURES_WITHIN_MS after which it is not tried again. */
+const MOST_FAILURES = 5;
+const FAILURES_WITHIN_MS = 10_000;
+
 /** How sound leaves the audio thread. */
 export type CaptureOptions = {
   /** A ring in shared memory; the default is whether the page is isolated. Else blocks are transferred. */
@@ -29,15 +33,17 @@ export type CaptureOptions = {
   readonly gate?: GateMode | undefined;
   /** Hears when bleed comes, changes its kind or goes, and once a second while it is there. */
   readonly onBleed?: ((bleed: Bleed) => void) | undefined;
+  /** Hears that the audio thread failed and captures anew, after which `renew` gives the only stream that goes on. */
+  readonly onRestart?: ((error: EngineError) => void) | undefined;
 };
 
 /** Two voices on their way from the audio thread. */
 export type Capture = {
-  /** The node that takes both voices; it gives silence to the context's destination, which keeps it running. */
-  readonly node: AudioWorkletNode;
   readonly hopFrames: number;
   /** The reading end: blocks as `engine/audio/block.ts` defines them. */
   readonly end: StreamEnd;
+  /** A new reading end, which gets all blocks from now on; the one before gets none any more. */
+  renew(): StreamEnd;
   /** What to connect person `person`'s sound to; many nodes of any channels mix down to one voice. */
   input(person: number): AudioNode;
   /** Turns the gate on or off from the next block on. */
@@ -58,10 +64,88 @@ export type Capture = {
  */
 export async function capture(context: BaseAudioContext, options: CaptureOptions = {}): Promise<Capture> {
   const { hopFrames = 128 * Math.max(1, Math.floor((0.006 * context.sampleRate) / 128)) } = options;
-  const { gate = 'auto', onBleed } = options;
+  const { gate = 'auto', onBleed, onRestart } = options;
   const { capacityBlocks = (2 * context.sampleRate) / hopFrames } = options;
   invariant(Number.isInteger(hopFrames) && hopFrames > 0, `capture: hopFrames is ${hopFrames}`);
   await load(context);
+  const inputs = Array.from(
+    { length: PERSONS },
+    () => new GainNode(context, { channelCount: 1, channelCountMode: 'explicit' }),
+  );
+  let settings: { gate: GateMode; delays: PlayDelay[] } = { gate, delays: [] };
+  let failures: number[] = [];
+  const open = () => {
+    const node = openNode(context, inputs);
+    node.port.postMessage(settings.gate);
+    for (const delay of settings.delays) node.port.postMessage(delay);
+    node.onprocessorerror = () => restart();
+    return node;
+  };
+  const renew = () => {
+    const { writer, reader } = makeStream(blockLength(hopFrames), capacityBlocks, { shared: options.shared });
+    node.port.postMessage(writer, transferables(writer));
+    return reader;
+  };
+  const hear = (ready: () => void) => {
+    node.port.onmessage = ({ data }: MessageEvent<'ready' | Bleed>) => {
+      if (data === 'ready') ready();
+      else onBleed?.(data);
+    };
+  };
+  const restart = () => {
+    const now = performance.now();
+    failures = [...failures.filter((at) => now - at < FAILURES_WITHIN_MS), now];
+    for (const input of inputs) input.disconnect(node);
+    node.disconnect();
+    if (failures.length > MOST_FAILURES) {
+      onRestart?.(
+        new EngineError('bug', 'The audio thread fails again and again: nobody is heard any more.', {
+          hint: 'Reload the page.',
+        }),
+      );
+      return;
+    }
+    node = open();
+    hear(() => undefined);
+    onRestart?.(
+      new EngineError('lost', 'The audio thread failed, and nobody was heard for a moment.', {
+        hint: 'It goes on by itself: the voices are connected anew.',
+      }),
+    );
+  };
+  let node = open();
+  const ready = new Promise<void>((resolve) => hear(resolve));
+  const end = renew();
+  // An offline context renders as soon as it is told to, so it must not be told before the worklet can write. A live
+  // one may be suspended, and in some browsers answers only when it runs.
+  if (context instanceof OfflineAudioContext) await ready;
+  return {
+    hopFrames,
+    end,
+    renew,
+    input(person) {
+      invariant(person in inputs, `capture: person ${person}, expected 0…${PERSONS - 1}`);
+      return inputs[person];
+    },
+    setGate(mode) {
+      settings = { ...settings, gate: mode };
+      node.port.postMessage(mode);
+    },
+    setPlayDelay(person, delayS) {
+      const delay: PlayDelay = { person, delayS };
+      settings = { ...settings, delays: [...settings.delays.filter((old) => old.person !== person), delay] };
+      node.port.postMessage(delay);
+    },
+    dispose() {
+      node.port.postMessage('stop');
+      for (const input of inputs) input.disconnect();
+      node.disconnect();
+    },
+  };
+}
+
+/** The node that takes both voices; it gives silence to the context's destination, which keeps it running. */
+function openNode(context: BaseAudioContext, inputs: readonly AudioNode[]): AudioWorkletNode {
   const node = new AudioWorkletNode(context, 'capture', {
     numberOfInputs: PERSONS,
     numberOfOutputs: 1,
@@ -70,46 +154,9 @@ export async function capture(context: BaseAudioContext, options: CaptureOptions
     channelCountMode: 'explicit',
     channelInterpretation: 'speakers',
   });
-  const inputs = Array.from({ length: PERSONS }, (_, person) => {
-    const input = new GainNode(context, { channelCount: 1, channelCountMode: 'explicit' });
-    input.connect(node, 0, person);
-    return input;
-  });
+  for (const [person, input] of inputs.entries()) input.connect(node, 0, person);
   node.connect(context.destination);
-  const { writer, reader } = makeStream(blockLength(hopFrames), capacityBlocks, { shared: options.shared });
-  const ready = new Promise<void>((resolve, reject) => {
-    node.port.onmessage = ({ data }: MessageEvent<'ready' | Bleed>) => {
-      if (data === 'ready') resolve();
-      else onBleed?.(data);
-    };
-    node.onprocessorerror = () => reject(new EngineError('bug', 'capture: the worklet failed'));
-  });
-  node.port.postMessage(gate);
-  node.port.postMessage(writer, transferables(writer));
-  // An offline context renders as soon as it is told to, so it must not be told before the worklet can write. A live
-  // one may be suspended, and in some browsers answers only when it runs.
-  if (context instanceof OfflineAudioContext) await ready;
-  else ready.catch(() => {});
-  return {
-    node,
-    hopFrames,
-    end: reader,
-    input(person) {
-      invariant(person in inputs, `capture: person ${person}, expected 0…${PERSONS - 1}`);
-      return inputs[person];
-    },
-    setGate(mode) {
-      node.port.postMessage(mode);
-    },
-    setPlayDelay(person, delayS) {
-      node.port.postMessage({ person, delayS } satisfies PlayDelay);
-    },
-    dispose() {
-      node.port.postMessage('stop');
-      for (const input of inputs) input.disconnect();
-      node.disconnect();
-    },
-  };
+  return node;
 }
 
 async function load(context: BaseAudioContext) {

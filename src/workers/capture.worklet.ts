@@ -63,6 +63,7 @@ registerProcessor(
     #filled = 0; // frames of the block
     #present = 0;
     #running = true;
+    readonly #delays: PlayDelay[] = []; // told before the first stream
 
     constructor() {
       super();
@@ -78,13 +79,18 @@ registerProcessor(
           return;
         }
         if ('delayS' in data) {
-          this.#watch?.setDelay(data);
+          if (this.#watch) this.#watch.setDelay(data);
+          else this.#delays.push(data);
           return;
         }
+        this.#writer?.close();
         this.#writer = openWriter(data);
-        this.#block = new Float32Array(data.blockLength);
-        this.#watch = new Watch(blockFrames(data.blockLength));
-        this.#watch.gating = this.#gate === 'auto';
+        if (!this.#watch) {
+          this.#block = new Float32Array(data.blockLength);
+          this.#watch = new Watch(blockFrames(data.blockLength));
+          this.#watch.gating = this.#gate === 'auto';
+          for (const delay of this.#delays) this.#watch.setDelay(delay);
+        }
         this.port.postMessage('ready');
       };
     }

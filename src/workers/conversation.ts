@@ -5,7 +5,7 @@ import type { GeneratedFrame, Generator } from '../engine/model/generator.ts';
 import { effortFor } from '../engine/model/scheduler.ts';
 import { EngineError } from '../errors.ts';
 import { MOTION_BLOCK, MOTION_BODIES, MOTION_HEADER } from './motion.block.ts';
-import type { WorkerStats } from './motion.protocol.ts';
+import type { Origin, WorkerStats } from './motion.protocol.ts';
 import { Recent } from './recent.ts';
 import { openReader, openWriter, type StreamEnd, type StreamReader, type StreamWriter } from './stream.ts';
 
@@ -14,9 +14,6 @@ const MOST_BACKLOG = 60;
 
 /** Tick times kept for the percentiles: ten seconds. */
 const KEPT_TICKS = 300;
-
-/** Frames that were left out, of KEPT_TICKS, from which on the machine counts as too slow; without bodies it may still do. */
-const SLOW_TICKS = 100;
 
 type Change = {
   readonly old: Backend;
@@ -27,13 +24,13 @@ type Change = {
 
 /** One conversation in the motion worker: pulls sound, generates, pushes frames stamped on the audio clock. */
 export class Conversation {
-  readonly #sound: StreamReader;
+  #sound: StreamReader;
   readonly #motion: StreamWriter;
   readonly #contextRateHz: number;
   readonly #onSlow: (tickMs: number) => void;
   readonly #mel = new Float32Array(TICK_LENGTH);
   readonly #block = new Float32Array(MOTION_BLOCK);
-  readonly #soundBlock: Float32Array;
+  #soundBlock: Float32Array;
   readonly #tickMs = new Recent(KEPT_TICKS);
   readonly #pong = new MessageChannel();
   readonly #generator: Generator;
@@ -42,6 +39,7 @@ export class Conversation {
   #droppedFrames = 0;
   #slowTicks = 0;
   #countedTicks = 0;
+  #watchedTicks = KEPT_TICKS;
   #skippedFrames = 0;
   #restarts = 0;
   #running = true;
@@ -51,25 +49,29 @@ export class Conversation {
   #inRun = false;
   #finish: (() => void) | undefined;
 
-  /** `onSlow` hears the median time of a tick (ms) when the machine cannot keep up for long. */
+  /**
+   * `onSlow` hears the median time of a tick (ms) when the machine cannot keep up for long; `origin` is where an earlier
+   * worker began what goes on here.
+   */
   constructor(
     generator: Generator,
     sound: StreamEnd,
     contextRateHz: number,
     motion: StreamEnd,
     onSlow: (tickMs: number) => void = () => undefined,
+    origin?: Origin,
   ) {
     this.#generator = generator;
     this.#onSlow = onSlow;
     this.#sound = openReader(sound);
     this.#motion = openWriter(motion);
     this.#contextRateHz = contextRateHz;
-    this.#voices = new Voices(contextRateHz);
+    this.#voices = new Voices(contextRateHz, origin);
     this.#soundBlock = new Float32Array(this.#sound.blockLength);
   }
 
   /** Counters so far. */
-  get stats(): Omit<WorkerStats, 'info'> {
+  get stats(): Omit<WorkerStats, 'info' | 'gpuMs'> {
     const { gapSamples, nonFinite } = this.#voices.stats;
     return {
       frames: this.#frames,
@@ -111,6 +113,20 @@ export class Conversation {
     });
   }
 
+  /** Judges the pace once over `ticks` only, from now on: whether a backend that is tried keeps up. */
+  watchClosely(ticks: number) {
+    this.#watchedTicks = ticks;
+    this.#slowTicks = 0;
+    this.#countedTicks = 0;
+  }
+
+  /** Takes sound from another stream from now on, in the same time. */
+  listen(sound: StreamEnd) {
+    this.#sound.close();
+    this.#sound = openReader(sound);
+    this.#soundBlock = new Float32Array(this.#sound.blockLength);
+  }
+
   /** Begins a new conversation at frame 0 with the next sound. */
   reset() {
     this.#resetAsked = true;
@@ -150,6 +166,8 @@ export class Conversation {
       await this.#sound.wait(100);
       return;
     }
+    // What lies between is a gap of seconds: the page slept, or another worker went on.
+    while (this.#generator.ticks < this.#voices.tickIndex - 1) this.#generator.skip();
     if (this.#voices.waiting > MOST_BACKLOG) {
       this.#generator.skip();
       this.#skippedFrames++;
@@ -183,8 +201,9 @@ export class Conversation {
   /** Tells, once in ten seconds, that a third of the frames were left out. */
   #watchPace(slow: boolean) {
     if (slow) this.#slowTicks++;
-    if (++this.#countedTicks < KEPT_TICKS) return;
-    if (this.#slowTicks >= SLOW_TICKS) this.#onSlow(this.#tickMs.percentile(0.5));
+    if (++this.#countedTicks < this.#watchedTicks) return;
+    if (3 * this.#slowTicks >= this.#watchedTicks) this.#onSlow(this.#tickMs.percentile(0.5));
+    this.#watchedTicks = KEPT_TICKS;
     this.#slowTicks = 0;
     this.#countedTicks = 0;
   }

@@ -1,7 +1,9 @@
 import { joinFrame } from '../engine/audio/block.ts';
+import { AudioClock } from '../engine/audio/clock.ts';
 import type { MotionFrame } from '../engine/motion.ts';
 import { frameSample, PERSONS, SAMPLE_RATE_HZ } from '../engine/motion.ts';
 import { MOTION_BLOCK, MOTION_BODIES, MOTION_HEADER } from './motion.block.ts';
+import type { Origin } from './motion.protocol.ts';
 import { Recent } from './recent.ts';
 import { openReader, type StreamEnd, type StreamReader } from './stream.ts';
 
@@ -22,6 +24,8 @@ const VOICED = 0.5;
 /** Frames without voice after which a person has stopped. */
 export const SPEAKING_HOLD_FRAMES = 10;
 const KEPT_LATENCIES = 150;
+/** What comes later (s) than that was made while the page or the worker slept; nobody hears its sound any more. */
+const STALE_S = 2;
 
 /**
  * The page's end of the motion stream: hands each frame on as it arrives, and measures its latency, which is the moment
@@ -29,23 +33,41 @@ const KEPT_LATENCIES = 150;
  */
 export class MotionPlayer {
   readonly #context: AudioContext;
-  readonly #reader: StreamReader;
+  readonly #clock: AudioClock;
   readonly #onFrame: (frame: ArrivedFrame, isFirst: boolean) => void;
   readonly #latencyMs = new Recent(KEPT_LATENCIES);
   readonly #voicedAt = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
   #startFrame: number | undefined;
   #newest = 0;
-  #open = true;
+  #isFirst = false;
+  #staleFrames = 0;
+  #reader: StreamReader | undefined;
 
-  constructor(
-    context: AudioContext,
-    end: StreamEnd,
-    onFrame: (frame: ArrivedFrame, isFirst: boolean) => void,
-  ) {
+  constructor(context: AudioContext, onFrame: (frame: ArrivedFrame, isFirst: boolean) => void) {
     this.#context = context;
-    this.#reader = openReader(end);
+    this.#clock = new AudioClock(context);
     this.#onFrame = onFrame;
-    void this.#run();
+  }
+
+  /** Frames that came so late that they were left out. */
+  get staleFrames(): number {
+    return this.#staleFrames;
+  }
+
+  /** Where on the context's clock the motion began, and up to where it has come; undefined before the first frame. */
+  get origin(): Origin | undefined {
+    if (this.#startFrame === undefined) return undefined;
+    const heardS = frameSample(this.#newest) / SAMPLE_RATE_HZ;
+    const heardFrame = this.#startFrame + Math.floor(heardS * this.#context.sampleRate);
+    return { startFrame: this.#startFrame, heardFrame };
+  }
+
+  /** Takes frames from this stream from now on, and no more from the one before. */
+  open(end: StreamEnd): void {
+    this.close();
+    const reader = openReader(end);
+    this.#reader = reader;
+    void this.#run(reader);
   }
 
   /** Percentile of the recent latencies, in milliseconds; NaN before the first frame. */
@@ -64,35 +86,42 @@ export class MotionPlayer {
   }
 
   close() {
-    this.#open = false;
-    this.#reader.close();
+    this.#reader?.close();
+    this.#reader = undefined;
   }
 
-  async #run() {
+  async #run(reader: StreamReader) {
     const block = new Float32Array(MOTION_BLOCK);
-    while (this.#open) {
-      await this.#reader.wait(1000);
-      while (this.#reader.pull(block)) this.#take(block);
+    while (reader === this.#reader) {
+      await reader.wait(1000);
+      while (reader === this.#reader && reader.pull(block)) this.#take(block);
     }
   }
 
   #take(block: Float32Array) {
     const startFrame = joinFrame(block, 1);
-    const isFirst = startFrame !== this.#startFrame; // a new conversation has a new start
-    if (isFirst) {
-      this.#startFrame = startFrame;
+    if (startFrame !== this.#startFrame) {
+      this.#startFrame = startFrame; // a new conversation has a new start
+      this.#isFirst = true;
       this.#latencyMs.clear();
       this.#voicedAt.fill(Number.NEGATIVE_INFINITY);
     }
     const frameIndex = block[0];
     this.#newest = frameIndex;
     const contextTimeS = startFrame / this.#context.sampleRate + frameSample(frameIndex) / SAMPLE_RATE_HZ;
-    this.#latencyMs.add((this.#context.currentTime - contextTimeS) * 1000);
+    const latencyS = this.#clock.renderedS() - contextTimeS;
+    if (latencyS > STALE_S) {
+      this.#staleFrames++;
+      return;
+    }
+    this.#latencyMs.add(latencyS * 1000);
     const voicing: [number, number] = [block[4], block[5]];
     for (let p = 0; p < PERSONS; p++) if (voicing[p] > VOICED) this.#voicedAt[p] = frameIndex;
     const turn: [number, number] = [block[6], block[7]];
     const face = block.slice(MOTION_HEADER, MOTION_BODIES);
     const body = block[8] ? block.slice(MOTION_BODIES) : undefined;
+    const isFirst = this.#isFirst;
+    this.#isFirst = false;
     this.#onFrame({ frameIndex, face, body, contextTimeS, tickMs: block[3], voicing, turn }, isFirst);
   }
 }

@@ -1,4 +1,3 @@
-import type { Backend, BackendInfo } from '../engine/backend/backend.ts';
 import { openBackend } from '../engine/backend/open.ts';
 import { wasmRuntimeUrl } from '../engine/backend/wasm.runtime.ts';
 import { Generator } from '../engine/model/generator.ts';
@@ -6,147 +5,143 @@ import { EngineError, invariant } from '../errors.ts';
 import { Conversation } from './conversation.ts';
 import { Files } from './fetch.ts';
 import { MODEL_FILES, RUNTIME_NAME } from './manifest.ts';
-import type { LoadRequest, MotionWorker } from './motion.protocol.ts';
+import type { LoadRequest, MotionWorker, WorkerNews } from './motion.protocol.ts';
 import { serve } from './rpc.ts';
+import { type OpenTier, Tiers } from './tiers.ts';
 
-type Loaded = { readonly backend: Backend; readonly lookahead: number; readonly info: BackendInfo };
-
-/** Losses of the GPU device within LOSSES_WITHIN_MS after which `auto` no longer trusts it. */
-const MOST_LOSSES = 3;
-const LOSSES_WITHIN_MS = 60_000;
+/** How often (ms) it is looked whether a better tier may be tried again. */
+const LOOK_MS = 1000;
 
 let request: LoadRequest | undefined;
-let loaded: Loaded | undefined;
+let tiers: Tiers | undefined;
 let conversation: Conversation | undefined;
-let files: Files | undefined;
-let changing = false;
-const losses: number[] = [];
+let resting = false;
+let looking: ReturnType<typeof setInterval> | undefined;
 
-/** Opens a backend from the files that are there already; `why` replaces the backend's own reason. */
-async function open(from: LoadRequest, choice = from.backend, why?: string): Promise<Loaded> {
-  invariant(files, 'motion worker: load() has not been called');
-  const { get } = files;
-  const gpu: GPU | undefined = navigator.gpu;
-  const sources = { fetch: get, gpu, runtime: () => get(RUNTIME_NAME) };
-  const { backend, models } = await openBackend(choice, sources, from);
-  const info = why ? { ...backend.info, reason: why } : backend.info;
-  return { backend, lookahead: models.encoder.lookahead, info };
-}
-
-const opened = () => {
-  invariant(loaded, 'motion worker: load() has not been called');
-  return loaded;
+const loaded = () => {
+  invariant(request && tiers, 'motion worker: load() has not been called');
+  return { request, tiers };
 };
 
-/** Puts what `openNext` opens in the place of the backend at work, which goes on until then, and if it fails. */
-async function exchange(openNext: (from: LoadRequest) => Promise<Loaded>): Promise<BackendInfo> {
-  invariant(request, 'motion worker: load() has not been called');
-  if (changing)
-    throw new EngineError('bug', 'The backend is being changed already.', {
-      hint: 'Wait for the first change to settle.',
-    });
-  changing = true;
-  try {
-    const { conditions } = request;
-    const next = await openNext(request);
-    const old = opened(); // only now: a device may have been lost, and replaced, in the meantime
-    try {
-      if (request.conditions !== conditions) await next.backend.setConditions(request.conditions);
-      await conversation?.exchange(old.backend, next.backend);
-    } catch (error) {
-      next.backend.dispose();
-      throw error;
-    }
-    loaded = next;
-    old.backend.dispose();
-    return next.info;
-  } finally {
-    changing = false;
-  }
+/** Opens tiers from files that are there already. */
+function opener({ sampler }: LoadRequest, get: (name: string) => Promise<ArrayBuffer>): OpenTier {
+  const sources = {
+    fetch: get,
+    gpu: navigator.gpu as GPU | undefined,
+    runtime: () => get(RUNTIME_NAME),
+  };
+  return async (choice, conditions) => {
+    const { backend, models } = await openBackend(choice, sources, { sampler, conditions });
+    return { backend, lookahead: models.encoder.lookahead, info: backend.info };
+  };
 }
 
-/** The next tier down, when the user left the choice to us and the machine cannot keep up. */
-function stepDown(tickMs: number) {
-  const tier = opened().info.backend;
-  if (request?.backend !== 'auto' || changing || tier === 'visemes') return;
-  const why = `${tier} could not keep up: a tick took ${tickMs.toFixed(0)} ms of ${(1000 / 30).toFixed(0)} ms`;
-  const choice = tier === 'webgpu' ? 'wasm' : 'visemes';
-  exchange((from) => open(from, choice, why)).catch(() => undefined); // the old tier goes on
+/** Where a worker has its files from. */
+type Source = {
+  readonly get: (name: string) => Promise<ArrayBuffer>;
+  readonly settled: () => Promise<void>;
+  readonly keep: () => Promise<void>;
+};
+
+/** The files of a first worker, which are fetched, and handed to the page for the workers that may follow it. */
+function fetched(from: LoadRequest, tell: (news: WorkerNews) => void): Source {
+  const files = new Files({
+    baseUrl: from.modelBaseUrl,
+    group: 'models',
+    expected: MODEL_FILES,
+    elsewhere: { [RUNTIME_NAME]: wasmRuntimeUrl },
+    onProgress: (...report) => from.progress?.postMessage(report),
+  });
+  const keep = async () => {
+    const blobs = new Map<string, Blob>();
+    for (const name of MODEL_FILES)
+      await files.get(name).then(
+        (bytes) => blobs.set(name, new Blob([bytes])),
+        () => undefined, // who needs it has another try
+      );
+    tell({ files: blobs });
+    await files.keep();
+  };
+  return { get: files.get, settled: () => files.settled(), keep };
 }
 
-/** Opens a backend in place of one whose device was lost; WebAssembly where there is no device any more. */
-async function reopen(from: LoadRequest): Promise<Loaded> {
-  const recent = losses.filter((at) => performance.now() - at < LOSSES_WITHIN_MS).length;
-  if (from.backend === 'auto' && recent >= MOST_LOSSES)
-    return open(from, 'wasm', `the GPU device was lost ${recent} times in a minute`);
-  return open(from).catch((error: Error) =>
-    open(from, 'wasm', `the GPU device was lost and does not come back: ${error.message}`),
-  );
+/** The files that an earlier worker has loaded; what it could not get is fetched. */
+function handedOver(files: ReadonlyMap<string, Blob>, otherwise: () => Source['get']): Source {
+  let fetch: Source['get'] | undefined;
+  const nothing = async () => undefined;
+  return {
+    async get(name) {
+      const file = files.get(name);
+      if (file) return file.arrayBuffer();
+      fetch ??= otherwise();
+      return fetch(name);
+    },
+    settled: nothing,
+    keep: nothing,
+  };
 }
 
-/** Goes on with the lips at once, because a new device takes seconds to be ready for the rest. */
-async function bridge(talk: Conversation, from: LoadRequest) {
-  losses.push(performance.now());
-  loaded?.backend.dispose();
-  loaded = await open(from, 'visemes', 'the GPU device was lost; another one is being opened');
-  await talk.resume(loaded.backend);
-  exchange(reopen).catch(() => undefined); // then the lips alone go on
+/** Holds a lock until the worker ends, however it does. */
+function hold(lock: string, tell: (news: WorkerNews) => void) {
+  const locks: LockManager | undefined = navigator.locks; // insecure pages have none
+  void locks?.request(lock, () => {
+    tell({ locked: true });
+    return new Promise(() => undefined);
+  });
 }
 
 serve<MotionWorker>({
   async load(from) {
-    files = new Files({
-      baseUrl: from.modelBaseUrl,
-      group: 'models',
-      expected: MODEL_FILES,
-      elsewhere: { [RUNTIME_NAME]: wasmRuntimeUrl },
-      onProgress: (...report) => from.progress.postMessage(report),
-    });
-    loaded = await open(from);
+    const tell = (news: WorkerNews) => from.news?.postMessage(news);
+    if (from.lock) hold(from.lock, tell);
     request = from;
+    const files = from.files ? handedOver(from.files, () => fetched(from, tell).get) : fetched(from, tell);
+    tiers = new Tiers(opener(from, files.get), from, tell);
+    const info = await tiers.begin(from.takeOver);
     await files.settled(); // what this tier does not need, another may, when there is no network
     void files.keep();
-    return loaded.info;
+    return info;
   },
-  async run(sound, contextRateHz, motion) {
+  async run(sound, contextRateHz, motion, origin) {
     if (conversation) throw new EngineError('bug', 'motion worker: run() was called twice');
-    const { backend, lookahead } = opened();
-    invariant(request, 'motion worker: load() has not been called');
+    const { request, tiers } = loaded();
+    const { backend, lookahead } = tiers.now;
     const generator = new Generator(backend, lookahead, request.sampler.steps, request.placement);
     await generator.reset();
-    conversation = new Conversation(generator, sound, contextRateHz, motion, stepDown);
-    for (;;) {
-      try {
-        return await conversation.run();
-      } catch (error) {
-        if (!(error instanceof EngineError && error.kind === 'lost')) throw error;
-        await bridge(conversation, request);
-      }
-    }
+    const slow = (tickMs: number) => tiers.slow(tickMs);
+    conversation = new Conversation(generator, sound, contextRateHz, motion, slow, origin);
+    conversation.rest(resting);
+    looking = setInterval(() => tiers.look(), LOOK_MS);
+    await tiers.run(conversation, request.takeOver);
+  },
+  async listen(sound) {
+    conversation?.listen(sound);
   },
   async setConditions(conditions) {
-    if (request) request = { ...request, conditions };
-    await opened().backend.setConditions(conditions);
+    await loaded().tiers.setConditions(conditions);
   },
-  async setBackend(choice) {
-    const info = await exchange((from) => open(from, choice));
-    if (request) request = { ...request, backend: choice };
-    return info;
+  setBackend(choice) {
+    return loaded().tiers.choose(choice);
+  },
+  async setVisible(visible) {
+    loaded().tiers.setVisible(visible);
   },
   async reset() {
     conversation?.reset();
   },
-  async rest(resting) {
-    conversation?.rest(resting);
+  async rest(isResting) {
+    resting = isResting;
+    conversation?.rest(isResting);
   },
   async stats() {
     invariant(conversation, 'motion worker: run() has not been called');
-    return { ...conversation.stats, info: opened().info };
+    const { backend, info } = loaded().tiers.now;
+    return { ...conversation.stats, gpuMs: backend.gpuMs ?? Number.NaN, info };
   },
   async stop() {
+    clearInterval(looking);
     await conversation?.stop();
     conversation = undefined;
-    loaded?.backend.dispose();
-    loaded = undefined;
+    tiers?.dispose();
   },
 });

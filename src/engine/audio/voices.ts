@@ -19,6 +19,15 @@ export const TICK_LENGTH = PERSONS * 2 * MEL_BANDS;
 
 const SILENCE = new Float32Array(4096);
 
+/** A gap of more than so many seconds is leapt over by whole seconds, which leave every phase as it is. */
+const LONGEST_GAP_S = 2;
+
+/** Ticks of a second. */
+const TICKS = 30;
+
+/** Where on a context's clock voices begin that were heard by others so far; context frames. */
+export type VoicesOrigin = { readonly startFrame: number; readonly heardFrame: number };
+
 /**
  * Lays both voices on the one 16 kHz clock and yields the log-mel rows of each tick. Feed it either with captured blocks
  * (`pushBlock`) or with sound at 16 kHz (`push`), not with both for the same person. The clock's sample 0 is the first
@@ -34,15 +43,25 @@ export class Voices {
   readonly contextRateHz: number;
   readonly #resamplers: readonly Resampler[];
   readonly #mels: readonly LogMel[];
+  readonly #dropped = new Float32Array(TICK_LENGTH);
   #nextFrame = 0;
+  #leaptS = 0;
   #gapFrames = 0;
   #lateFrames = 0;
   #gapSamples = 0;
   #lateSamples = 0;
 
-  /** `contextRateHz` is the rate of the captured blocks; `push` always takes 16 kHz. */
-  constructor(contextRateHz = SAMPLE_RATE_HZ) {
+  /**
+   * `contextRateHz` is the rate of the captured blocks; `push` always takes 16 kHz. With an `origin` the clock is that of
+   * voices that began earlier, and sound is missed from the second on in which they were heard last.
+   */
+  constructor(contextRateHz = SAMPLE_RATE_HZ, origin?: VoicesOrigin) {
     this.contextRateHz = contextRateHz;
+    if (origin) {
+      this.startFrame = origin.startFrame;
+      this.#nextFrame = origin.startFrame;
+      this.#leap(Math.max(0, Math.floor((origin.heardFrame - origin.startFrame) / contextRateHz)));
+    }
     this.#resamplers = Array.from({ length: PERSONS }, () => new Resampler(contextRateHz));
     this.#mels = Array.from({ length: PERSONS }, () => new LogMel());
   }
@@ -62,15 +81,18 @@ export class Voices {
   get waiting() {
     let ticks = Infinity;
     for (const mel of this.#mels) ticks = Math.min(ticks, Math.floor((mel.row + mel.waiting + 1) / 2));
-    return ticks - this.tickIndex;
+    return ticks + this.#leaptS * TICKS - this.tickIndex;
   }
 
   /** Samples of the clock that person `person` has got so far. */
   samples(person: number) {
-    return this.#mels[person].samples;
+    return this.#mels[person].samples + this.#leaptS * SAMPLE_RATE_HZ;
   }
 
-  /** Takes a captured block: missing frames before it become silence, frames that came before are left out. */
+  /**
+   * Takes a captured block: missing frames before it become silence, frames that came before are left out. After a gap of
+   * more than two seconds nothing from before it waits any more, and `tickIndex` is later by whole seconds.
+   */
   pushBlock(block: Float32Array) {
     const frames = blockFrames(block.length);
     const frame = blockFrame(block);
@@ -79,6 +101,12 @@ export class Voices {
       this.#nextFrame = frame;
     }
     this.present = blockPresent(block);
+    if (frame - this.#nextFrame > LONGEST_GAP_S * this.contextRateHz) {
+      const gapS = Math.floor((frame - this.#nextFrame) / this.contextRateHz);
+      while (this.pull(this.#dropped));
+      this.#leap(gapS);
+      this.#gapFrames += gapS * this.contextRateHz;
+    }
     for (; this.#nextFrame < frame; ) {
       const count = Math.min(frame - this.#nextFrame, SILENCE.length);
       for (let p = 0; p < PERSONS; p++) this.#toMel(p, this.#resamplers[p].pushSilence(count));
@@ -116,12 +144,18 @@ export class Voices {
     if (this.waiting <= 0) return false;
     for (let p = 0; p < PERSONS; p++) {
       const from = p * 2 * MEL_BANDS;
-      if (this.tickIndex === 0) mel.fill(MEL_SILENCE, from, from + MEL_BANDS);
+      if (this.#mels[p].row === 0) mel.fill(MEL_SILENCE, from, from + MEL_BANDS);
       else this.#mels[p].pull(mel, from);
       this.#mels[p].pull(mel, from + MEL_BANDS);
     }
     this.tickIndex++;
     return true;
+  }
+
+  #leap(seconds: number) {
+    this.#leaptS += seconds;
+    this.tickIndex += seconds * TICKS;
+    this.#nextFrame += seconds * this.contextRateHz;
   }
 
   #toMel(person: number, count: number) {
