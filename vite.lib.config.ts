@@ -1,6 +1,10 @@
 import { defineConfig } from 'vite';
 
-/** The npm package: one entry, its workers and worklet beside it, addressed relative to the module. */
+/** The WebAssembly keeps its name: package.json names it, for whoever reads it from a disk. */
+const assetFileNames = ({ names: [name] }: { names: string[] }) =>
+  name === 'ort-wasm-simd-threaded.wasm' ? 'assets/[name][extname]' : 'assets/[name]-[hash][extname]';
+
+/** The npm package: two entries, their workers and worklets beside them, addressed relative to the module. */
 export default defineConfig({
   base: './',
   publicDir: false,
@@ -11,11 +15,14 @@ export default defineConfig({
     // Not Vite's library mode: that writes every asset into the code, the WebAssembly too.
     assetsInlineLimit: 0,
     rolldownOptions: {
-      input: 'src/index.ts',
+      input: { duologue: 'src/index.ts', core: 'src/core.ts' },
       external: [/^three($|\/)/, /^@pixiv\/three-vrm($|\/)/],
       preserveEntrySignatures: 'strict',
-      output: { entryFileNames: 'duologue.js' },
+      output: {
+        entryFileNames: '[name].js',
+        assetFileNames,
+      },
     },
   },
-  worker: { format: 'es' },
+  worker: { format: 'es', rolldownOptions: { output: { assetFileNames } } },
 });

@@ -50,9 +50,9 @@ export class Sound {
     this.lastFrame = this.#firstTick + Math.floor((end * FRAME_RATE_HZ) / SAMPLE_RATE_HZ);
   }
 
-  /** Lets both be silent for a while longer, for the look-ahead of the last frame. */
+  /** Lets both be silent for a frame more, for the look-ahead of the last one; a longer silence would look like a backlog. */
   goOnInSilence() {
-    for (let p = 0; p < PERSONS; p++) this.#add(p, SILENCE);
+    for (let p = 0; p < PERSONS; p++) this.#silence(p, Math.ceil(SAMPLE_RATE_HZ / FRAME_RATE_HZ));
   }
 
   /** Ends a person's sound at its rate. */
