@@ -102,6 +102,11 @@ export class Timeline {
     return this.#stats;
   }
 
+  /** What the last look at the timeline found, live. */
+  get look(): Readonly<TimelineLook> {
+    return this.#look;
+  }
+
   /** Index of the newest frame, or −1 when there is none. */
   get newestFrame(): number {
     return this.#newest;

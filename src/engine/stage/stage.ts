@@ -9,6 +9,7 @@ import { Duet, type DuetOptions } from './duet.ts';
 import { arrangementFor } from './framing.ts';
 import { castShadows, type LightRig, makeLights, prepare } from './lights.ts';
 import { Pace } from './pace.ts';
+import { Presentation } from './presentation.ts';
 import type { Shot } from './shots.ts';
 import type { XrHost } from './xr.ts';
 
@@ -37,6 +38,12 @@ const SHADOWS_M = 1.3;
 
 const middle = new Vector3();
 
+/** Says which sample of the 16 kHz clock is heard at a moment of the page's clock (ms). */
+type Clock = (atMs: number) => number;
+
+/** Hears that a picture got onto the screen at `shownMs`, and how old (s) its motion already was: 0 unless it was held. */
+type OnShown = (shownMs: number, ageS: number) => void;
+
 /** Two characters in a lit room, drawn on a canvas that follows its size. Allocates nothing per frame. */
 export class Stage {
   readonly canvas: HTMLCanvasElement;
@@ -53,11 +60,13 @@ export class Stage {
   readonly #ownsCanvas: boolean;
   readonly #onLost: ((error: EngineError) => void) | undefined;
   readonly #pace: Pace;
+  readonly #presentation = new Presentation();
   #density: MediaQueryList | undefined;
   #empty = false;
   #lastS = Number.NaN;
   #drawnScale = 1;
-  #clock: (() => number) | undefined;
+  #clock: Clock | undefined;
+  #onShown: OnShown | undefined;
   /** True while a headset shows the scene. */
   #resting = false;
   #lost = false;
@@ -199,7 +208,7 @@ export class Stage {
       scene: this.#scene,
       duet: this.duet,
       walls: objects.filter((part) => !part.receiveShadow),
-      clock: () => this.#clock?.() ?? 0,
+      clock: () => this.#clock?.(performance.now()) ?? 0,
       follow: () => {
         this.duet.middleInto(middle).setY(this.duet.floorM);
         this.#lights.aim(middle, SHADOWS_M + this.duet.spreadM / 2);
@@ -207,28 +216,35 @@ export class Stage {
       face: (eye) => this.#backdrop.face(eye, this.duet.middleInto(middle).setY(this.duet.floorM)),
       rest: () => {
         this.#resting = true;
+        this.#presentation.drop();
         void this.renderer.setAnimationLoop(null);
       },
       wake: () => {
         this.#resting = false;
         if (this.#disposed) return;
         this.resize();
-        if (this.#clock) this.start(this.#clock);
+        if (this.#clock) this.start(this.#clock, this.#onShown);
       },
     };
   }
 
-  /** Draws from now on, as often as display and GPU allow; `clock` says which sample is heard at the moment. */
-  start(clock: () => number): void {
+  /** Draws from now on, as often as display and GPU allow, each picture for the moment at which it will be seen. */
+  start(clock: Clock, onShown?: OnShown): void {
     this.#clock = clock;
+    this.#onShown = onShown;
     if (this.#resting) return;
     const drawing = this.#drawing;
+    let ageS = 0;
     void drawing.renderer.setAnimationLoop((nowMs) => {
-      if (this.#pace.drawing) this.#pace.poll(nowMs, this.#lost || drawing.isDrawn());
+      if (this.#pace.drawing) {
+        this.#pace.poll(nowMs, this.#lost || drawing.isDrawn());
+        if (!this.#pace.drawing) onShown?.(this.#presentation.end(nowMs), ageS);
+      }
       if (!this.#pace.ready(nowMs)) return;
       if (this.#pace.scale !== this.#drawnScale) this.resize();
       this.#pace.begin(nowMs);
-      this.render(clock());
+      this.render(clock(this.#presentation.begin(nowMs)));
+      ageS = this.timeline.look.ageS;
       if (!this.#lost) drawing.mark();
     });
   }
