@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { BleedDetector, type BleedReport } from '../../src/engine/audio/bleed.ts';
+import type { BleedReport } from '../../src/engine/audio/bleed.report.ts';
+import { BleedDetector } from '../../src/engine/audio/bleed.ts';
 import { BleedGate } from '../../src/engine/audio/gate.ts';
 import { samplesOf } from '../e2e/sound.ts';
 import { dice, noise } from '../sound.ts';
@@ -135,13 +136,134 @@ test('with echoes, at other rates, against a slower device, and both ways', asyn
   }
 });
 
-test('a voice that is played later is found in the other microphone where it is expected, and only there', () => {
+test('a voice that is played later is found sooner in the other microphone where it is expected, and only there', () => {
   const heard = sum(B, leaked(A, -20, 270), hiss(6, A.length, -60));
-  expect(listen(A, heard).report.kind).toBe('none'); // beyond the lags that a room explains
-  const { report } = listen(A, heard, RATE, HOP, 0.2);
+  const { foundS } = listen(A, heard); // beyond the lags that a room explains, it must be searched for
+  const { report, foundS: toldS } = listen(A, heard, RATE, HOP, 0.2);
   expect(report).toMatchObject({ kind: 'one-way', source: 0 });
   expect(report.paths[0].lagMs).toBeCloseTo(270, 0);
+  expect(toldS).toBeLessThan(foundS);
   expect(listen(A, B, RATE, HOP, 0.2).kinds).toEqual(['none']);
+});
+
+/** Seconds of a recording from its first word on, over and over, as a fake microphone plays a file. */
+const looped = (voice: Float32Array, fromS: number, loopS: number, durationS: number) =>
+  Float32Array.from(
+    { length: durationS * RATE },
+    (_, i) => voice[Math.round((fromS + ((i / RATE) % loopS)) * RATE)],
+  );
+
+test('one recording played into both microphones is found, however far apart within some seconds', () => {
+  for (const [lagS, loopS] of [
+    [0.25, 3],
+    [0.9, 2.2],
+    [-1.4, 5],
+    [2.6, 7],
+    [-3.1, 9],
+  ]) {
+    const voice = looped(A, SPEECH_BEGINS_S, loopS, 24);
+    const late = leaked(voice, 0, Math.abs(lagS) * 1000);
+    const { report, foundS, kinds } = lagS > 0 ? listen(voice, late) : listen(late, voice);
+    console.log(
+      `a loop of ${loopS} s, ${lagS} s apart: found after ${(foundS - Math.abs(lagS)).toFixed(1)} s of both`,
+    );
+    expect(kinds).toEqual(['none', 'same']);
+    expect(foundS - Math.abs(lagS)).toBeLessThan(7);
+    // It is as far apart by one turn of the loop more or less.
+    const { lagMs } = report.paths.find(({ heard }) => heard)!;
+    const offS = Math.abs(Math.abs(lagMs / 1000) - Math.abs(lagS));
+    expect(Math.min(offS % loopS, loopS - (offS % loopS))).toBeLessThan(0.002);
+  }
+  const noisy = leaked(A, -2, 1200);
+  expect(listen(sum(A, hiss(7, A.length, -50)), sum(noisy, hiss(8, A.length, -50))).report.kind).toBe('same');
+});
+
+test('a call that comes back half a second later is one-way, from the one who spoke first', () => {
+  const { report } = listen(A, sum(B, leaked(A, -12, 500, -6)));
+  expect(report).toMatchObject({ kind: 'one-way', source: 0 });
+  expect(report.paths[0].lagMs).toBeCloseTo(500, 0);
+  expect(Math.abs(report.paths[0].gainDb + 12)).toBeLessThan(3);
+});
+
+/** Two voices with chords under one of them: tones stand still, as words never do. */
+function chords(seconds: number) {
+  const roots = [131, 165, 98, 110];
+  return Float32Array.from({ length: seconds * RATE }, (_, i) => {
+    const t = i / RATE;
+    const root = roots[Math.floor(t) % 4];
+    const beat = (t * 2) % 1;
+    return [1, 1.5, 2, 2.5, 3].reduce(
+      (x, h) => x + (0.05 / h) * Math.exp(-3 * beat) * Math.sin(2 * Math.PI * root * h * t),
+      0,
+    );
+  });
+}
+
+test('music is no bleed: alone against a voice, and under one of two', () => {
+  const music = chords(28);
+  expect(listen(music, B).kinds).toEqual(['none']);
+  expect(listen(sum(A, music), rotated(B, 5)).kinds).toEqual(['none']);
+});
+
+const TALKS = path.resolve(CALLS, '..');
+
+/** Sentences of a corpus one after the other, `seconds` long, from the `from`th file on; 16 kHz. */
+async function sentences(corpus: string, from: number, seconds: number) {
+  const folder = path.join(TALKS, corpus, 'flac');
+  const out = new Float32Array(16_000 * seconds);
+  let at = 0;
+  for (const file of readdirSync(folder).sort().slice(from)) {
+    if (at === out.length) break;
+    const { samples } = await samplesOf(path.join(folder, file));
+    out.set(samples.subarray(0, out.length - at), at);
+    at += Math.min(samples.length, out.length - at);
+  }
+  expect(at).toBe(out.length);
+  return out;
+}
+
+test.skipIf(!existsSync(TALKS))(
+  'fifteen minutes of independent speech hold no bleed at any lag',
+  async () => {
+    const [a, b, c, d] = await Promise.all([
+      sentences('speech-kathleen', 0, 300),
+      sentences('speech-dc-tts', 0, 300),
+      sentences('speech-kathleen', 800, 300),
+      sentences('face-grid-s1', 0, 120),
+    ]);
+    expect(listen(a, b, 16_000, 128).kinds, 'two speakers').toEqual(['none']);
+    expect(listen(a, c, 16_000, 128).kinds, 'one speaker, other words').toEqual(['none']);
+    expect(listen(c, b, 16_000, 128).kinds, 'two speakers').toEqual(['none']);
+    // Sentences of one talker that all have the same six places and last 3 s, a minute apart.
+    const half = d.length / 2;
+    expect(listen(d.subarray(0, half), d.subarray(half), 16_000, 128).kinds, 'one grammar').toEqual(['none']);
+  },
+);
+
+test('it costs little, and never much at once', () => {
+  const seconds = 10;
+  const blocks = Math.floor((seconds * RATE) / HOP);
+  const leastMs = new Float64Array(blocks).fill(Infinity);
+  const block = new Float32Array(2 * HOP);
+  const other = rotated(B, 11);
+  // The same work four times over: what the machine does beside it is not in the least of them.
+  for (let turn = 0; turn < 4; turn++) {
+    const detector = new BleedDetector(RATE, HOP);
+    for (let n = 0; n < blocks; n++) {
+      block.set(A.subarray(n * HOP, (n + 1) * HOP));
+      block.set(other.subarray(n * HOP, (n + 1) * HOP), HOP);
+      const beganMs = performance.now();
+      detector.push(block, 0, HOP, HOP);
+      leastMs[n] = Math.min(leastMs[n], performance.now() - beganMs);
+    }
+  }
+  const share = leastMs.reduce((a, b) => a + b) / (seconds * 1000);
+  const worstMs = Math.max(...leastMs);
+  console.log(
+    `bleed: ${(100 * share).toFixed(2)} % of a core, at most ${worstMs.toFixed(2)} ms of a block of 5.33 ms`,
+  );
+  expect(share).toBeLessThan(0.02);
+  expect(worstMs).toBeLessThan(2.7);
 });
 
 test('bleed that ends is forgotten, after seconds of speech without it; broken samples harm nothing', () => {
@@ -226,6 +348,8 @@ test('the gate ducks a loudspeaker in the other person’s microphone', () => {
 test('the gate changes no bit without bleed, and ducks nobody when both microphones give one sound', () => {
   const same = gated(A, new Float32Array(A.length));
   expect(same).toMatchObject({ closedShare: 0, ownKept: expect.closeTo(100, 9) });
+  const later = gated(new Float32Array(A.length), leaked(A, 0, 1500));
+  expect(later.closedShare).toBe(0);
   const apart = gated(B, new Float32Array(B.length));
   expect(apart).toMatchObject({ closedShare: 0, ownKept: expect.closeTo(100, 9) });
 });

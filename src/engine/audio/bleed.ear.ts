@@ -1,5 +1,5 @@
 import type { BleedPath, BleedReport } from './bleed.report.ts';
-import { BleedWay } from './bleed.way.ts';
+import { BleedWay, type Proof } from './bleed.way.ts';
 import { ComplexFft } from './fft.complex.ts';
 
 const WINDOW = 2048; // 256 ms at 8 kHz
@@ -18,6 +18,8 @@ const LEAK_DB = 5;
 /** Both ways at one lag are one way, found from both sides: the weaker side is where it leaks to, if it is so much weaker. */
 const ONE_LAG_MS = 0.5;
 const WEAKER_DB = 6;
+/** No two devices are so far apart: what is later by more is the copy, however loud. */
+const MOST_DEVICE_LAG_MS = 350;
 
 /**
  * Listens to two voices, one of which may be delayed, for one sound in both of them at lags up to ±100 ms: coherence
@@ -45,13 +47,13 @@ export class BleedEar {
   #filled = 0; // samples of the hop
   #spokenWindows = 0;
 
-  constructor(rateHz: number) {
+  constructor(rateHz: number, proof: Proof) {
     this.#rateHz = rateHz;
     this.mostLag = Math.round(MOST_LAG_S * rateHz);
     const lags = 2 * this.mostLag + 1;
     this.#corrRe = new Float64Array(lags);
     this.#corrIm = new Float64Array(lags);
-    this.#ways = [new BleedWay(lags), new BleedWay(lags)];
+    this.#ways = [new BleedWay(lags, proof), new BleedWay(lags, proof)];
   }
 
   /** Windows in which somebody spoke so far. */
@@ -97,8 +99,12 @@ export class BleedEar {
   }
 
   #describe({ heard, lag, gainDb, score }: BleedWay, sign: 1 | -1): BleedPath {
-    const between = lag + this.delay[0] - this.delay[1];
-    return { heard, lagMs: (sign * 1000 * between) / this.#rateHz, gainDb, score };
+    const lagMs = sign * ((1000 * lag) / this.#rateHz + this.#aimedMs);
+    return { heard, lagMs, gainDb, score };
+  }
+
+  get #aimedMs() {
+    return (1000 * (this.delay[0] - this.delay[1])) / this.#rateHz;
   }
 
   #verdict(into1: BleedWay, into0: BleedWay): Pick<BleedReport, 'kind' | 'source'> {
@@ -113,10 +119,13 @@ export class BleedEar {
     const weaker = into1.gainDb < -LEAK_DB || into0.gainDb < -LEAK_DB;
     if (oneLag && !weaker && Math.abs(differenceDb) < SAME_GAIN_DB)
       return { kind: 'same', source: undefined };
+    const laterMs = (into1.heard ? into1.lag : into0.lag) * ms + this.#aimedMs;
+    if (oneLag && Math.abs(laterMs) > MOST_DEVICE_LAG_MS)
+      return { kind: 'one-way', source: laterMs > 0 ? 0 : 1 };
     if (alone) return { kind: 'one-way', source: into1.heard ? 0 : 1 };
     if (!oneLag) return { kind: 'both-ways', source: undefined };
     const weakerDb = into0.gainDb - into1.gainDb;
-    const from0 = Math.abs(weakerDb) > WEAKER_DB ? weakerDb > 0 : into1.lag > 0;
+    const from0 = Math.abs(weakerDb) > WEAKER_DB ? weakerDb > 0 : laterMs > 0;
     return { kind: 'one-way', source: from0 ? 0 : 1 };
   }
 

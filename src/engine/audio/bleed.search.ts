@@ -8,8 +8,8 @@ type Stage = 'idle' | 'spectra' | 'phases' | 'correlation' | 'peak';
 const SIZE = 65_536;
 const RATE_HZ = 4000;
 const BAND_HZ = [250, 1800] as const;
-/** Power of a peak over the mean of all lags: chance reaches ln(SIZE) = 11 in noise. */
-const PEAK = 30;
+/** Power of a peak over the mean of all lags: one recording gives thousands, two talks or music at most some hundreds. */
+const PEAK = 200;
 /** Steps of work for a sample that is pushed: a search takes about half a second, and 1 % of a block's time. */
 const WORK_PER_SAMPLE = 800;
 
@@ -36,6 +36,7 @@ export class LagSearch {
   #best = 0;
   #bestLag = 0;
   #found: number | undefined;
+  #strength = 0;
 
   /** `rateHz` is the rate of the voices, `largest` the most samples that one `push` takes. */
   constructor(rateHz: number, largest: number) {
@@ -81,6 +82,11 @@ export class LagSearch {
   /** The lag that the last search found, in samples of voice 1 behind voice 0; undefined when there was none. */
   get found(): number | undefined {
     return this.#found;
+  }
+
+  /** Power of what the last search found over the mean of all lags. */
+  get strength(): number {
+    return this.#strength;
   }
 
   #advance(work: number): boolean {
@@ -151,7 +157,8 @@ export class LagSearch {
     if (end < SIZE) return false;
     // Every bin of the band has power 1, so the mean over all lags is their count.
     const mean = this.#band[1] - this.#band[0] + 1;
-    if (this.#best > PEAK * mean) this.#found = this.#bestLag * this.#decimators[0].factor;
+    this.#strength = this.#best / mean;
+    if (this.#strength > PEAK) this.#found = this.#bestLag * this.#decimators[0].factor;
     return true;
   }
 }

@@ -8,10 +8,13 @@ const RATE_HZ = 8000;
 export const MOST_DELAY_S = 1;
 /** Windows of speech between two searches at long lags: 1.5 s. */
 const SEARCH_EVERY = 24;
-/** Windows of speech in which a lag that was found must prove itself, or the next one gets its chance: 3 s. */
+/** Windows of speech in which a lag that was found must prove itself, or a weaker one gets its chance: 3 s. */
 const TRIAL_WINDOWS = 47;
 /** A search that finds the lag again, as near as this, does not begin the trial anew. */
 const ONE_FIND_S = 0.05;
+/** The far ear is sent after the best of a hundred thousand lags, so it must be surer than the near one. */
+const NEAR_PROOF = { score: 0.22, windows: 7 };
+const FAR_PROOF = { score: 0.3, windows: 10 };
 
 /**
  * Says whether two voices on one clock hear each other. A near ear listens at lags up to ±100 ms, which a room explains,
@@ -31,7 +34,7 @@ export class BleedDetector {
   readonly #rateHz: number;
   readonly #past: readonly [Float32Array, Float32Array]; // rings
   #pastAt = 0;
-  #farAims = false;
+  #aimedFor = 0; // strength of what the far ear was sent after; 0 while it rests
   #searchedAt = 0; // windows of speech
 
   /** `largest` is the most samples that one `push` takes. */
@@ -41,8 +44,8 @@ export class BleedDetector {
     this.#rateHz = this.#decimators[0].rateHz;
     const room = Math.ceil(largest / this.#decimators[0].factor) + 1;
     this.#ready = [new Float32Array(room), new Float32Array(room)];
-    this.#near = new BleedEar(this.#rateHz);
-    this.#far = new BleedEar(this.#rateHz);
+    this.#near = new BleedEar(this.#rateHz, NEAR_PROOF);
+    this.#far = new BleedEar(this.#rateHz, FAR_PROOF);
     this.#search = new LagSearch(this.#rateHz, room);
     const ring = Math.max(Math.ceil(MOST_DELAY_S * this.#rateHz), this.#search.mostLag) + 1;
     this.#past = [new Float32Array(ring), new Float32Array(ring)];
@@ -72,10 +75,11 @@ export class BleedDetector {
       for (let i = 0; i < ready; i++) {
         for (let p = 0; p < 2; p++) this.#past[p][this.#pastAt] = this.#ready[p][i];
         analysed = this.#hear(this.#near) || analysed;
-        if (this.#farAims) analysed = this.#hear(this.#far) || analysed;
+        if (this.#aimedFor > 0) analysed = this.#hear(this.#far) || analysed;
         this.#pastAt = (this.#pastAt + 1) % this.#past[0].length;
       }
-      if (this.#search.push(this.#ready[0], this.#ready[1], ready)) this.#consider(this.#search.found);
+      if (this.#search.push(this.#ready[0], this.#ready[1], ready))
+        this.#consider(this.#search.found, this.#search.strength);
       done += part;
     }
     if (analysed) this.#look();
@@ -102,14 +106,19 @@ export class BleedDetector {
     this.#search.begin(middle - mostLag, middle + mostLag);
   }
 
-  /** Sends the far ear where a search found something, unless it already hears or tries something. */
-  #consider(lag: number | undefined) {
+  /** Sends the far ear where a search found something, unless it hears already or tries something better. */
+  #consider(lag: number | undefined, strength: number) {
     const far = this.#far;
+    const resting = this.#aimedFor === 0;
+    const tried = far.spokenWindows >= TRIAL_WINDOWS;
     if (far.hears) return;
-    const tried = far.delay[0] - far.delay[1];
-    if (lag !== undefined && this.#farAims && Math.abs(lag - tried) < ONE_FIND_S * this.#rateHz) return;
-    if (this.#farAims && far.spokenWindows < TRIAL_WINDOWS) return;
-    this.#farAims = lag !== undefined;
-    if (lag !== undefined) far.aim(lag, this.#near);
+    if (lag === undefined) {
+      if (tried) this.#aimedFor = 0;
+      return;
+    }
+    const again = Math.abs(lag - far.delay[0] + far.delay[1]) < ONE_FIND_S * this.#rateHz;
+    if (!resting && (again || (!tried && strength < this.#aimedFor))) return;
+    this.#aimedFor = strength;
+    far.aim(lag, this.#near);
   }
 }

@@ -1,12 +1,13 @@
 /** Weight of a new window in the averages: about 0.6 s of speech. */
 const AVERAGE = 0.1;
-const ON_SCORE = 0.22;
 const OFF_SCORE = 0.12;
-/** Windows of speech before a first verdict, and below OFF_SCORE before bleed counts as gone (6 s). */
-const LEAST_WINDOWS = 7;
+/** Windows of speech below OFF_SCORE before bleed counts as gone: 6 s. */
 const GONE_WINDOWS = 94;
 /** A single window as coherent as this holds little but the other's voice, so that levels may be compared. */
 const ALONE_SCORE = 0.3;
+
+/** When a way counts as heard: the least average coherence, and over how many windows of speech at least. */
+export type Proof = { readonly score: number; readonly windows: number };
 
 /** What is known of one way: whether the voice of one person comes through the other person's microphone. */
 export class BleedWay {
@@ -20,10 +21,12 @@ export class BleedWay {
   other = 0;
   readonly re: Float64Array;
   readonly im: Float64Array;
+  readonly #proof: Proof;
   #windows = 0;
   #silent = 0;
 
-  constructor(lags: number) {
+  constructor(lags: number, proof: Proof) {
+    this.#proof = proof;
     this.re = new Float64Array(lags);
     this.im = new Float64Array(lags);
   }
@@ -59,7 +62,7 @@ export class BleedWay {
     }
     this.#windows++;
     // Once heard, a way keeps its lag: what counts is whether the voice is still there, not the highest of the noise.
-    if (!this.heard || best > ON_SCORE ** 2) this.lag = lag;
+    if (!this.heard || best > this.#proof.score ** 2) this.lag = lag;
     const at = this.lag + middle;
     this.score = Math.hypot(this.re[at], this.im[at]);
     if (Math.hypot(re[at], im[at]) > ALONE_SCORE) {
@@ -70,7 +73,7 @@ export class BleedWay {
       this.other += share * (other - this.other);
     }
     this.#silent = this.score < OFF_SCORE ? this.#silent + 1 : 0;
-    if (this.#windows >= LEAST_WINDOWS && this.score > ON_SCORE) this.heard = true;
+    if (this.#windows >= this.#proof.windows && this.score > this.#proof.score) this.heard = true;
     else if (this.#silent > GONE_WINDOWS) {
       this.heard = false;
       this.gainDb = Number.NaN;

@@ -13,6 +13,8 @@ export type GateState = {
 const DUCKED = 10 ** (-36 / 20);
 /** A leak louder than this is no leak: the two voices are too much alike to tell whose it is. */
 const MOST_GAIN_DB = -4;
+/** A voice that leaks before it speaks is a matter of devices, and never of more than this. */
+const MOST_EARLY_MS = 100;
 /** Around the expected moment the source is searched for its loudest, because echoes and the device's own filters smear it. */
 const EARLY_S = 0.012;
 const LATE_S = 0.02;
@@ -81,7 +83,9 @@ class Side {
 /**
  * Ducks a voice by 36 dB while the other person's voice explains all of it, and never while its own person speaks: a
  * block is opened when it is louder than the leak can be. The block that is decided about is its own look-ahead, so the
- * gate adds no latency beyond the block that the capture collects anyway (at most 6 ms).
+ * gate adds no latency beyond the block that the capture collects anyway (at most 6 ms). It follows a leak that comes up to
+ * 1.1 s after the voice, as over loudspeakers or a call that comes back; what comes still later, and one sound in both
+ * microphones at whatever lag, it leaves alone: nobody can say whose words those are, and ducking would take them from both.
  */
 export class BleedGate {
   readonly #hop: number;
@@ -130,7 +134,11 @@ export class BleedGate {
       return;
     }
     const past = this.#past[1 - victim];
-    const oldest = Math.min(past.length - 1, Math.ceil((lagMs / 1000 + EARLY_S) / this.#blockS));
+    const oldest = Math.ceil((lagMs / 1000 + EARLY_S) / this.#blockS);
+    if (lagMs < -MOST_EARLY_MS || oldest >= past.length) {
+      side.open();
+      return;
+    }
     const newest = Math.max(0, Math.floor((lagMs / 1000 - LATE_S) / this.#blockS));
     let loudest = 0;
     for (let age = newest; age <= Math.max(newest, oldest); age++)
