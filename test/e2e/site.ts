@@ -25,10 +25,11 @@ export type Site = {
 /** What is served in the place of a file; undefined for the file itself. */
 export type Alter = (pathname: string, read: () => Buffer) => Buffer | undefined;
 
-/** Serves the built demo at a port of its own, with these headers on every answer, and some files altered. */
+/** Serves the demo, as it was built into a folder, at a port of its own, with these headers on every answer, and some files altered. */
 export async function serveDemo(
   headers: Readonly<Record<string, string>> = {},
   alter: Alter = () => undefined,
+  folder = 'dist/demo',
 ): Promise<Site> {
   let asked: string[] = [];
   const server = createServer((request, response) => {
@@ -36,7 +37,7 @@ export async function serveDemo(
     asked.push(pathname);
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     const asFile = pathname.endsWith('/') ? `${pathname}index.html` : pathname;
-    const file = path.join('dist/demo', path.normalize(asFile));
+    const file = path.join(folder, path.normalize(asFile));
     const size = statSync(file, { throwIfNoEntry: false })?.size;
     if (size === undefined) return response.writeHead(404).end();
     const altered = alter(pathname, () => readFileSync(file));

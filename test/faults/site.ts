@@ -12,20 +12,23 @@ export type Wrongs = {
   /** Other answers; asked first. */
   readonly alter?: Alter;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Where the demo was built. */
+  readonly folder?: string;
 };
 
 /** Serves the built demo so that its motion worker and its capture worklet can be broken from {@link breakable} pages. */
-export function serveBreakable({ worker = '', alter, headers = {} }: Wrongs = {}): Promise<Site> {
+export function serveBreakable({ worker = '', alter, headers = {}, folder }: Wrongs = {}): Promise<Site> {
   const before: readonly [RegExp, string][] = [
     [/\/motion\.worker[^/]*\.js$/, script('worker.js') + worker],
     [/\/capture\.worklet[^/]*\.js$/, script('worklet.js')],
   ];
-  return serveDemo(headers, (pathname, read) => {
+  const broken: Alter = (pathname, read) => {
     const other = alter?.(pathname, read);
     if (other) return other;
     const prelude = before.find(([name]) => name.test(pathname))?.[1];
     return prelude === undefined ? undefined : Buffer.concat([Buffer.from(prelude), read()]);
-  });
+  };
+  return serveDemo(headers, broken, folder);
 }
 
 /** Gives a page what it takes to be broken and watched, before its own scripts. */
