@@ -3,25 +3,24 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Backend } from '../engine/backend/backend.ts';
 import { RELATIONSHIPS } from '../engine/backend/conditions.ts';
-import type { Models } from '../engine/backend/models.ts';
-import { openBackend } from '../engine/backend/open.ts';
+import type { Core } from '../engine/core/core.ts';
+import { createCore } from '../engine/core/open.ts';
 import type { MotionSource } from '../engine/export/json.ts';
 import { CHECKPOINT_VERSION } from '../engine/model/checkpoint.ts';
 import { EngineError } from '../errors.ts';
 import type { MotionOptions } from './arguments.ts';
 import { anyGpu, hardwareGpu, type NodeGpu } from './dawn.ts';
 
-/** A backend with its models loaded, and how it describes itself in `motion.json`. */
-export type Engine = { readonly backend: Backend; readonly models: Models; readonly source: MotionSource };
+/** The engine with its models loaded, and how it describes itself in `motion.json`. */
+export type Engine = { readonly core: Core; readonly source: MotionSource };
 
 /** Every person faces the other. */
 export const FACING = [1, 1] as const;
 
 const SHIPPED_MODELS = fileURLToPath(new URL('../../public/models', import.meta.url));
 
-/** Loads the models and opens the backend; throws what `openBackend` throws. */
+/** Loads the models and opens the backend; throws what `createCore` throws. */
 export async function openEngine(options: MotionOptions): Promise<Engine> {
   const folder = options.models ?? SHIPPED_MODELS;
   const { steps, eta, seed, style, emotion, action, relationship, temperature, topK, placement } = options;
@@ -29,20 +28,27 @@ export async function openEngine(options: MotionOptions): Promise<Engine> {
   const guidance = { face, body };
   const codes = { ...(temperature !== undefined && { temperature }), ...(topK !== undefined && { topK }) };
   const node = await gpuFor(options.backend);
-  const { backend, models } = await openBackend(
-    choiceFor(options.backend, node),
-    {
-      fetch: (name) => readModel(join(folder, name)),
-      gpu: node.gpu,
-      runtime: () =>
-        readModel(createRequire(import.meta.url).resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm')),
-    },
-    {
-      sampler: { steps, eta, seed, guidance, codes },
-      conditions: { style, facing: FACING, emotion, action, relationship },
-    },
-  );
-  const { backend: tier, adapter, reason } = backend.info;
+  const person = (p: 0 | 1) => ({ style: style[p], emotion: emotion[p], action: action[p] });
+  const core = await createCore({
+    fetch: (name) =>
+      readModel(
+        name.endsWith('.wasm')
+          ? createRequire(import.meta.url).resolve(`onnxruntime-web/${name}`)
+          : join(folder, name),
+      ),
+    ...(node.gpu && { gpu: node.gpu }),
+    backend: choiceFor(options.backend, node),
+    steps,
+    eta,
+    seed,
+    guidance,
+    codes,
+    placement,
+    relationship,
+    conditions: [person(0), person(1)],
+  });
+  const { models } = core;
+  const { backend: tier, adapter, reason } = core.info;
   const tuned = models.dim.config;
   const source: MotionSource = {
     models: [
@@ -66,7 +72,7 @@ export async function openEngine(options: MotionOptions): Promise<Engine> {
     backend: { backend: tier, adapter, reason: node.gpu ? reason : node.why },
     precision: 'f16 weights, f32 arithmetic',
   };
-  return { backend, models, source };
+  return { core, source };
 }
 
 /** Files need not be made in real time: `auto` takes the networks whole, on a real GPU where there is one. */

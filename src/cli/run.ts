@@ -31,7 +31,7 @@ export async function runMotion(args: readonly string[], print: Print): Promise<
       await runJob(job, i === 0 ? first : await readSounds(job), engine, command.options, print);
     }
   } finally {
-    engine.backend.dispose();
+    engine.core.dispose();
   }
 }
 

@@ -177,7 +177,7 @@ const OPTIONS = (parseCommand(['a', 'b', '--out', 'o', '--backend', 'wasm']) as 
 beforeAll(async () => {
   engine = await openEngine(OPTIONS);
 }, 120_000);
-afterAll(() => engine?.backend.dispose());
+afterAll(() => engine?.core.dispose());
 
 /** Two voices of other rates and lengths. */
 const VOICES = [

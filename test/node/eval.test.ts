@@ -46,7 +46,7 @@ function heldOut(): { id: string; segments: Segment[] }[] {
 }
 
 let engine: Engine | undefined;
-afterAll(() => engine?.backend.dispose());
+afterAll(() => engine?.core.dispose());
 
 test.skipIf(absent)(
   'lips: visemes and closures of held-out speech keep their limits',
