@@ -14,3 +14,13 @@ export {
 } from './engine/motion.ts';
 export type { Action, Emotion, Person, PersonConditions, Relationship } from './engine/person.ts';
 export { EngineError, type ErrorKind } from './errors.ts';
+export type { DuologueEvents, PersonEvent, TierChange } from './events.ts';
+export type { FrameIterator } from './frames.ts';
+export type { Microphones } from './live/microphones.ts';
+export type { DuologueStats } from './stats.ts';
+export type { LoadingProgress, TalkOptions, VoiceOption } from './talk.options.ts';
+export type { Talk } from './talk.ts';
+export { createTalk } from './unseen.ts';
+export type { ArrivedFrame } from './workers/motion.player.ts';
+export { type PcmOptions, PcmSource, type PcmStats } from './workers/pcm.ts';
+export type { Voice, VoiceSource, VoiceState } from './workers/voice.ts';

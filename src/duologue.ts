@@ -6,6 +6,7 @@ import { checkLook, type LookTarget } from './engine/stage/look.ts';
 import type { CharacterReport } from './engine/stage/report.ts';
 import type { Shot } from './engine/stage/shots.ts';
 import type { XrOptions } from './engine/stage/xr.ts';
+import { Mouths } from './engine/stage/xr-mouths.ts';
 import { Timeline } from './engine/timeline.ts';
 import { Headset } from './headset.ts';
 import { Heard } from './heard.ts';
@@ -34,13 +35,13 @@ export class Duologue extends Talk {
   readonly #seen: Seen;
   readonly #cast: Cast;
 
-  private constructor(parts: Parts, seen: Seen, place: TalkPlace) {
+  private constructor(parts: Parts, seen: Seen, place: TalkPlace, mouths: Mouths) {
     super(parts, place);
     const [a, b] = parts.characters;
     this.#reports = [a.report(), b.report()];
     this.#seen = seen;
     this.#cast = parts.cast;
-    this.xr = new Headset(seen, place.heard.mouths, (state) => this.events.emit('xr', state));
+    this.xr = new Headset(seen, mouths, (state) => this.events.emit('xr', state));
     this.#seen.stage?.start(() => this.heardSample());
   }
 
@@ -50,7 +51,7 @@ export class Duologue extends Talk {
   }
 
   /** @internal */
-  static async open(options: DuologueOptions & { seed: number }, parts: Parts): Promise<Duologue> {
+  static async open(options: DuologueOptions, parts: Parts): Promise<Duologue> {
     const context = new AudioContext({ latencyHint: 'interactive' });
     let duo: Duologue | undefined;
     let seen: Seen | undefined;
@@ -65,13 +66,19 @@ export class Duologue extends Talk {
       seen = await Seen.open(options, setting, cast, characters, timeline, (error) => {
         duo?.events.emit('error', error);
       });
-      duo = new Duologue(parts, seen, { context, capture: captured, heard: new Heard(context), timeline });
+      const mouths = new Mouths(context);
+      const heard = new Heard(context, mouths);
+      duo = new Duologue(parts, seen, { context, capture: captured, heard, timeline }, mouths);
       const { events } = duo;
       parts.onProgress((progress) => events.emit('progress', progress));
+      duo.attachAll(setting.voices);
       return duo;
     } catch (error) {
-      seen?.dispose();
-      await context.close();
+      if (duo) duo.dispose();
+      else {
+        seen?.dispose();
+        await context.close();
+      }
       throw error;
     }
   }

@@ -1,7 +1,6 @@
 import type { BackendInfo } from './engine/backend/backend.ts';
 import type { Person } from './engine/person.ts';
 import type { EngineError } from './errors.ts';
-import type { XrState } from './headset.ts';
 import type { MicrophoneEvents } from './live/microphone.types.ts';
 import type { DuologueStats } from './stats.ts';
 import type { LoadingProgress } from './talk.options.ts';
@@ -23,7 +22,10 @@ export type TierChange = {
   readonly reason: string;
 };
 
-/** What {@link Duologue.on} tells of. */
+/** What a headset shows at the moment. */
+export type XrState = { readonly mode: 'vr' | 'ar'; readonly as: 'watcher' | Person };
+
+/** What {@link Talk.on} tells of. */
 export type DuologueEvents = {
   /** Each motion frame, as it arrives. */
   frame: ArrivedFrame;

@@ -5,10 +5,8 @@ import { HiddenHead } from './engine/stage/xr-head.ts';
 import type { Mouths } from './engine/stage/xr-mouths.ts';
 import { isXrSupported, type XrMode } from './engine/stage/xr-session.ts';
 import { EngineError } from './errors.ts';
+import type { XrState } from './events.ts';
 import type { Seen } from './seen.ts';
-
-/** What a headset shows at the moment. */
-export type XrState = { readonly mode: XrMode; readonly as: XrRole };
 
 /** A headset in a scene of yours; made by {@link Headset.join}. */
 export type XrGuest = {

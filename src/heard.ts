@@ -1,4 +1,3 @@
-import { Mouths } from './engine/stage/xr-mouths.ts';
 
 const FIRST_DELAY_S = 0.2;
 const LEAST_DELAY_S = 0.05;
@@ -13,21 +12,24 @@ const FADE_S = 0.005;
 /** What has been stopped goes on for so long, until the audio thread hears of it. */
 export const STRAGGLING_S = 0.12;
 
+/** Where a person's voice comes out. */
+export type Outputs = { input(person: 0 | 1): AudioNode };
+
 /** What is heard of the two: their voices, delayed to meet the motion, flat or from the mouths. */
 export class Heard {
-  readonly mouths: Mouths;
+  readonly #outputs: Outputs;
   readonly #context: AudioContext;
   // One for each: what is delayed after it was panned would follow the head of the listener too late.
   readonly #delays: readonly [DelayNode, DelayNode];
   readonly #gates: readonly [GainNode, GainNode];
 
-  constructor(context: AudioContext) {
+  constructor(context: AudioContext, outputs: Outputs) {
+    this.#outputs = outputs;
     this.#context = context;
     this.#gates = [new GainNode(context), new GainNode(context)];
-    this.mouths = new Mouths(context);
     const delay = (person: 0 | 1) => {
       const node = new DelayNode(context, { delayTime: FIRST_DELAY_S, maxDelayTime: 1 });
-      node.connect(this.#gates[person]).connect(this.mouths.input(person));
+      node.connect(this.#gates[person]).connect(this.#outputs.input(person));
       return node;
     };
     this.#delays = [delay(0), delay(1)];

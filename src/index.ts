@@ -1,14 +1,10 @@
 import { Duologue } from './duologue.ts';
-import { DEFAULT_STEPS } from './engine/model/sampler.ts';
-import { conditionsFor } from './engine/person.ts';
 import type { CharacterSource } from './engine/stage/character.ts';
+import { folderAt, openNetworks } from './opening.ts';
 import { type DuologueOptions, settingOf } from './options.ts';
 import { type Cast, openCast } from './seen.ts';
-import type { LoadingProgress } from './talk.options.ts';
 import { disposedError } from './voices.ts';
 import * as kept from './workers/cache.ts';
-import { Loading } from './workers/loading.ts';
-import { MotionHost } from './workers/motion.host.ts';
 
 export { Duologue } from './duologue.ts';
 export type { Level } from './engine/audio/meter.ts';
@@ -37,9 +33,9 @@ export type { Shot } from './engine/stage/shots.ts';
 export type { XrOptions, XrRole } from './engine/stage/xr.ts';
 export type { XrMode } from './engine/stage/xr-session.ts';
 export { EngineError, type ErrorKind } from './errors.ts';
-export type { DuologueEvents, PersonEvent, TierChange } from './events.ts';
+export type { DuologueEvents, PersonEvent, TierChange, XrState } from './events.ts';
 export type { FrameIterator } from './frames.ts';
-export type { Headset, XrGuest, XrState } from './headset.ts';
+export type { Headset, XrGuest } from './headset.ts';
 export { Call, type CallOptions, type CallState, type CallStats, joinCall } from './live/call.ts';
 export type { Microphone } from './live/devices.ts';
 export { attachLiveKit, type LiveKitLink, type LiveKitOptions, type LiveKitRoom } from './live/livekit.ts';
@@ -69,30 +65,9 @@ export type { Voice, VoiceSource, VoiceState } from './workers/voice.ts';
  * Throws `asset` when a model or character file is missing or wrong, `unsupported` when the browser cannot do it.
  */
 export async function createDuologue(options: DuologueOptions): Promise<Duologue> {
-  const { seed = 1, steps = DEFAULT_STEPS, backend = 'auto', onProgress } = options;
-  const { guidance, codes, relationship = 0 } = options;
   const setting = settingOf(options);
-  const modelBaseUrl = folderAt(options.modelBaseUrl);
-  let later: ((progress: LoadingProgress) => void) | undefined;
-  const loading = new Loading({
-    modelBaseUrl,
-    pageUrl: document.baseURI,
-    characters: options.characters,
-    onProgress(loadedBytes, totalBytes) {
-      const progress = { phase: 'models', loadedBytes, totalBytes } as const;
-      onProgress?.(progress);
-      later?.(progress);
-    },
-  });
-  const conditions = conditionsFor(setting.seated, relationship);
-  const host = new MotionHost({
-    modelBaseUrl,
-    backend,
-    sampler: { seed, steps, eta: 0, ...(guidance && { guidance }), ...(codes && { codes }) },
-    conditions,
-    placement: setting.placement,
-  });
-  const networks = host.load(loading.port);
+  const opening = openNetworks(options, setting, options.characters);
+  const { host, loading, networks } = opening;
   const casting = openCast(options).then((cast): Cast => {
     return { ...cast, load: async (source) => cast.load(await loading.bring(source)) };
   });
@@ -101,20 +76,7 @@ export async function createDuologue(options: DuologueOptions): Promise<Duologue
     const [info, [a, b]] = await Promise.all([networks, characters]);
     loading.finish();
     const cast = await casting;
-    return await Duologue.open(
-      { ...options, seed },
-      {
-        host,
-        info,
-        conditions,
-        setting,
-        cast,
-        characters: [a, b],
-        onProgress: (listener) => {
-          later = listener;
-        },
-      },
-    );
+    return await Duologue.open(options, { ...opening, info, setting, cast, characters: [a, b] });
   } catch (error) {
     host.dispose(disposedError('it was not made'));
     void characters
@@ -126,8 +88,6 @@ export async function createDuologue(options: DuologueOptions): Promise<Duologue
     throw error;
   }
 }
-
-const folderAt = (modelBaseUrl = 'models/') => new URL(modelBaseUrl, document.baseURI).href;
 
 /**
  * Whether a conversation needs nothing of the network any more, the page's own files aside; asks no server. Characters are

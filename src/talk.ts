@@ -21,7 +21,7 @@ import type { Microphones } from './live/microphones.ts';
 import type { MotionSource } from './live/motion-channel.ts';
 import { Speech } from './speech.ts';
 import type { DuologueStats } from './stats.ts';
-import { checkGate } from './talk.options.ts';
+import { checkGate, type TalkSetting } from './talk.options.ts';
 import { disposedError, Voices } from './voices.ts';
 import type { Capture, GateMode } from './workers/capture.ts';
 import { MOTION_BLOCK } from './workers/motion.block.ts';
@@ -133,6 +133,12 @@ export abstract class Talk {
    */
   attach(person: Person, source: VoiceSource, { play = !isLive(source) } = {}): Voice {
     return this.#voices.attach(person, source, play);
+  }
+
+  /** Attaches the voices to begin with. */
+  protected attachAll(voices: TalkSetting['voices']): void {
+    for (const [person, voice] of voices.entries())
+      if (voice) this.attach(person as Person, voice.source, voice);
   }
 
   /** The microphones of the two, who are seen to speak but not played; see {@link Microphones}. `reset` closes them. */

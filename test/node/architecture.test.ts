@@ -92,29 +92,48 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'node:',
     'public/models',
   ],
-  'src/core.ts': [errors, engine, '!src/engine/stage/'],
-  'src/index.ts': ['src/', '!src/cli/'],
-  'src/duologue.ts': ['src/', '!src/cli/', 'npm:three'],
-  'src/events.ts': [
+  'src/core.ts': [
     errors,
     engine,
-    'src/headset.ts',
+    '!src/engine/stage/',
+    'src/events.ts',
+    'src/frames.ts',
     'src/live/',
     'src/stats.ts',
     'src/talk.options.ts',
+    'src/talk.ts',
+    'src/unseen.ts',
     'src/workers/',
   ],
+  'src/index.ts': ['src/', '!src/cli/'],
+  'src/duologue.ts': ['src/', '!src/cli/', 'npm:three'],
+  'src/events.ts': [errors, engine, 'src/live/', 'src/stats.ts', 'src/talk.options.ts', 'src/workers/'],
   'src/frames.ts': [errors, 'src/workers/'],
-  'src/headset.ts': [errors, engine, 'src/seen.ts', 'npm:three'],
-  'src/heard.ts': [engine],
+  'src/headset.ts': [errors, engine, 'src/events.ts', 'src/seen.ts', 'npm:three'],
+  'src/heard.ts': [engine, '!src/engine/stage/', 'src/lateness.ts', 'src/workers/'],
+  'src/lateness.ts': [],
+  'src/opening.ts': [engine, '!src/engine/stage/', 'src/talk.options.ts', 'src/workers/'],
   'src/options.ts': [errors, engine, 'src/talk.options.ts', 'npm:three'],
   'src/seen.ts': [errors, engine, 'src/options.ts', 'npm:three'],
+  'src/skew.ts': [],
   'src/speech.ts': [engine, 'src/events.ts', 'src/workers/'],
   'src/stats.ts': [engine],
   'src/talk.options.ts': [errors, engine, '!src/engine/stage/', 'src/workers/'],
-  'src/talk.ts': ['src/', '!src/cli/', '!src/engine/stage/', '!src/seen.ts'],
+  'src/talk.ts': ['src/', '!src/cli/', '!src/engine/stage/', '!src/options.ts', '!src/seen.ts'],
+  'src/unseen.ts': [
+    engine,
+    '!src/engine/stage/',
+    'src/heard.ts',
+    'src/opening.ts',
+    'src/talk.options.ts',
+    'src/talk.ts',
+    'src/voices.ts',
+    'src/workers/',
+  ],
   'src/voices.ts': [errors, engine, 'src/heard.ts', 'src/live/', 'src/workers/'],
   'demo/': ['src/index.ts'],
+  // A page that has a scene of its own.
+  'demo/latency/': ['src/index.ts', 'npm:three'],
 };
 
 /** Words that a layer's code (comments aside) never says; a longer prefix does not lift a shorter one's ban. */
@@ -177,6 +196,30 @@ test.each(files)('%s keeps to its layer', (file) => {
     ).toEqual([]);
   for (const [prefix, words] of Object.entries(NEVER_SAYS))
     if (file.startsWith(prefix)) expect(code.match(words)?.[0], `${prefix} never says this`).toBeUndefined();
+});
+
+/** Every file that a file imports in the end, types too, and every package. */
+function reachedFrom(entry: string): ReadonlySet<string> {
+  const reached = new Set<string>();
+  const follow = (file: string) => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    if (!/^src\/.*\.ts$/.test(file)) return;
+    const code = readFileSync(file, 'utf8').replace(COMMENT, '');
+    for (const [, spec] of code.matchAll(IMPORT)) follow(targetOf(file, spec));
+  };
+  follow(entry);
+  return reached;
+}
+
+test('nothing of a picture is reached from the core, nor of a page from its engine', () => {
+  const pictures = (entry: string) =>
+    [...reachedFrom(entry)].filter((file) => /^npm:(three|@pixiv)|^src\/engine\/stage\//.test(file));
+  expect(pictures('src/core.ts')).toEqual([]);
+  expect(pictures('src/index.ts').length).toBeGreaterThan(20);
+  const engine = reachedFrom('src/engine/core/open.ts');
+  expect([...engine].filter((file) => /^src\/(?!engine\/|kernels\/|errors\.ts)/.test(file))).toEqual([]);
+  expect(engine).toContain('src/engine/backend/wasm.ts');
 });
 
 test('the law itself: what it forbids, what it allows', () => {
