@@ -1,53 +1,38 @@
 import {
-  type BackendChoice,
   type Call,
   type CallState,
-  createDuologue,
   type Duologue,
-  EngineError,
   joinCall,
+  Microphones,
   type MotionRole,
+  type Voice,
   webSocketSignalling,
 } from '../../src/index.ts';
+import { enter, openEngine, query, showError, voiceFile } from '../engine.ts';
+import { type OwnMicrophone, openOwnMicrophone } from '../microphone.ts';
+import { byId, hideProblem } from '../page.ts';
 
-const byId = <E extends HTMLElement>(id: string) => document.getElementById(id) as E;
-const query = new URLSearchParams(location.search);
-const status = byId('status');
-const where = byId('where');
-const notice = byId('notice');
 const room = byId<HTMLInputElement>('room');
 const join = byId<HTMLButtonElement>('join');
+const mute = byId<HTMLButtonElement>('mute');
 const hangUp = byId<HTMLButtonElement>('hang-up');
-const models = '../../models/';
 
+const READY = 'Choose a room, and join with your microphone.';
 const SAID: Readonly<Record<CallState, string>> = {
   waiting: 'You are in the room. Waiting for the other…',
   connecting: 'The other is here. Finding a way to each other…',
   connected: 'Talk: you hear each other.',
   reconnecting: 'The connection broke. Looking for another way…',
-  ended: 'You hung up.',
+  ended: 'The call is over.',
 };
-
 const COMES_FROM: Readonly<Record<MotionRole, string>> = {
-  generating: 'The motion is made on this page, for both.',
+  generating: 'The motion is made on this page.',
   following: 'The motion is made on the other page.',
   fallback: 'The motion is made here, because none comes from the other page.',
 };
 
-let call: Call | undefined;
-let microphone: MediaStream | undefined;
-
-function setState(state: 'loading' | 'ready' | 'error' | CallState, said: string) {
-  document.body.dataset.state = state;
-  status.textContent = said;
-}
-
-function showProblem(error: unknown) {
-  const { message, hint } =
-    error instanceof EngineError ? error : { message: String((error as Error)?.message ?? error), hint: '' };
-  notice.querySelector('p')!.textContent = `${message} ${hint ?? ''}`.trim();
-  notice.hidden = false;
-}
+/** What is taken apart when a call ends, last first. */
+const stops: (() => void)[] = [];
 
 /** The signalling server: `?signal=`, else the one that `npm run signal` starts on this machine. */
 function signalAddress() {
@@ -57,37 +42,40 @@ function signalAddress() {
   return `${scheme}://${location.hostname}:8788`;
 }
 
-async function listen(): Promise<MediaStream> {
-  if (!navigator.mediaDevices?.getUserMedia)
-    throw new Error('This browser gives the page no microphone. Open it over https or from localhost.');
-  try {
-    // The other's voice comes out of the loudspeaker, so the echo of it must not go back.
-    return await navigator.mediaDevices.getUserMedia({
-      audio: { echoCancellation: !query.has('headphones'), noiseSuppression: true, autoGainControl: true },
+/** Our voice: a stream, and what hears of the streams that follow it when another microphone is chosen. */
+type OwnVoice = { stream: MediaStream; own?: OwnMicrophone; onStream?: (stream: MediaStream) => void };
+
+/** The user's microphone. The call itself gives it to the person whom it makes of the user. */
+async function listen({ context }: Duologue): Promise<OwnVoice> {
+  let voice: OwnVoice | undefined;
+  const microphones = new Microphones(context, (_, stream): Voice => {
+    if (voice) voice.stream = stream;
+    voice?.onStream?.(stream);
+    let detach = () => {};
+    const ended = new Promise<void>((resolve) => {
+      detach = resolve;
     });
-  } catch (cause) {
-    const denied = cause instanceof DOMException && cause.name === 'NotAllowedError';
-    throw new Error(
-      denied
-        ? 'The microphone was refused. Allow it beside the address of the page, and join again.'
-        : 'There is no microphone to be had. Plug one in, and join again.',
-      { cause },
-    );
-  }
+    return { state: 'live', detach: () => detach(), ended };
+  });
+  stops.push(() => microphones.dispose());
+  // The other's voice comes out of the loudspeaker, so the echo of it must not go back.
+  const own = await openOwnMicrophone(microphones, { echoCancellation: !query.has('headphones') });
+  stops.push(() => own.close());
+  voice = { stream: microphones.stream(0)!, own };
+  return voice;
 }
 
-/** A sound file that speaks instead of the user: `?voice=ADDRESS`. */
-async function speak({ context }: Duologue, address: string): Promise<MediaStream> {
-  const buffer = await context.decodeAudioData(await (await fetch(address)).arrayBuffer());
-  const source = new AudioBufferSourceNode(context, { buffer });
-  const to = context.createMediaStreamDestination();
+async function speak(duo: Duologue, address: string): Promise<OwnVoice> {
+  const source = new AudioBufferSourceNode(duo.context, { buffer: await voiceFile(duo, address) });
+  const to = duo.context.createMediaStreamDestination();
   source.connect(to);
   source.start();
-  return to.stream;
+  stops.push(() => source.stop());
+  return { stream: to.stream };
 }
 
-async function enter(duo: Duologue) {
-  notice.hidden = true;
+async function begin(duo: Duologue) {
+  hideProblem();
   join.disabled = true;
   try {
     const address = new URL(location.href);
@@ -95,91 +83,91 @@ async function enter(duo: Duologue) {
     history.replaceState(null, '', address);
     await duo.start();
     const file = query.get('voice');
-    microphone = file ? await speak(duo, file) : await listen();
-    call = await joinCall({
+    if (!file) enter('ready', 'Waiting for your permission to listen…');
+    const voice = file ? await speak(duo, file) : await listen(duo);
+    enter('ready', `Going into the room ${room.value}…`);
+    const microphone = voice.stream;
+    const call = await joinCall({
       duo,
       signalling: webSocketSignalling(signalAddress()),
       room: room.value,
       microphone,
       iceServers: query.getAll('stun').map((urls) => ({ urls })),
     });
-    meet(call);
+    stops.push(() => call.hangUp());
+    meet(call, voice);
+    if (voice.stream !== microphone) await call.setMicrophone(voice.stream); // it was changed meanwhile
   } catch (error) {
-    leave();
-    setState('ready', 'Choose a room.');
-    showProblem(error);
+    leave(READY);
+    showError(error);
   }
 }
 
-function meet(joined: Call) {
-  if (query.has('debug')) Object.assign(window, { call: joined });
-  byId(`name-${joined.person}`).textContent = 'You';
-  byId(`name-${1 - joined.person}`).textContent = 'The other';
-  const show = (state: CallState) => setState(state, SAID[state]);
-  joined.on('state', show);
-  joined.on('role', ({ role }) => {
-    where.textContent = COMES_FROM[role];
+function meet(call: Call, voice: OwnVoice) {
+  if (query.has('debug')) Object.assign(window, { call });
+  voice.onStream = (stream) => call.setMicrophone(stream).catch(showError);
+  byId(`name-${call.person}`).textContent = 'You';
+  byId(`name-${1 - call.person}`).textContent = 'The other';
+  const show = (state: CallState) => {
+    if (state === 'ended') leave(SAID.ended);
+    else enter(state, SAID[state]);
+  };
+  call.on('state', show);
+  call.on('role', ({ role }) => {
+    byId('where').textContent = COMES_FROM[role];
     document.body.dataset.role = role;
   });
-  joined.on('error', showProblem);
-  show(joined.state);
-  join.hidden = true;
-  room.readOnly = true;
-  hangUp.hidden = false;
+  call.on('signalling', ({ open }) => {
+    const line = byId('line');
+    line.hidden = open;
+    line.textContent =
+      'The signalling server is away. Your talk goes on; nobody can come in until it is back.';
+  });
+  call.on('error', showError);
+  mute.onclick = () => {
+    const muted = !call.muted;
+    call.setMuted(muted);
+    if (voice.own) voice.own.muted = muted;
+    mute.setAttribute('aria-pressed', String(muted));
+    mute.textContent = muted ? 'Unmute' : 'Mute';
+  };
+  show(call.state);
+  byId('microphone').dataset.person = String(call.person);
+  byId('door').hidden = true;
+  byId('talking').hidden = false;
   hangUp.focus({ preventScroll: true });
 }
 
-function leave() {
-  call?.hangUp();
-  call = undefined;
-  for (const track of microphone?.getTracks() ?? []) track.stop();
-  microphone = undefined;
-  join.hidden = false;
+function leave(said: string) {
+  for (const stop of stops.splice(0).reverse()) stop();
+  byId('door').hidden = false;
+  byId('talking').hidden = true;
+  byId('line').hidden = true;
   join.disabled = false;
-  hangUp.hidden = true;
-  room.readOnly = false;
-  where.textContent = '';
+  mute.setAttribute('aria-pressed', 'false');
+  mute.textContent = 'Mute';
+  byId('where').textContent = '';
   delete document.body.dataset.role;
   for (const person of [0, 1]) byId(`name-${person}`).textContent = '';
+  enter('ready', said);
 }
 
 async function boot() {
   room.value = query.get('room') ?? Math.random().toString(36).slice(2, 8);
-  notice.querySelector('button')!.onclick = () => {
-    notice.hidden = true;
+  const opened = await openEngine('../../', Promise.resolve());
+  if (!opened) return;
+  const [duo] = opened;
+  byId<HTMLFormElement>('door').onsubmit = (event) => {
+    event.preventDefault();
+    void begin(duo);
   };
-  const backend = query.get('backend') as BackendChoice | null;
-  const progress = byId<HTMLProgressElement>('progress');
-  try {
-    const duo = await createDuologue({
-      container: byId('stage'),
-      characters: [query.get('left') ?? `${models}ada.vrm`, query.get('right') ?? `${models}bo.vrm`],
-      modelBaseUrl: models,
-      ...(backend ? { backend } : {}),
-      onProgress({ loadedBytes, totalBytes }) {
-        if (totalBytes > 0) progress.value = Math.max(progress.value, loadedBytes / totalBytes);
-      },
-    });
-    duo.on('error', showProblem);
-    if (query.has('debug')) Object.assign(window, { duologue: duo });
-    byId<HTMLFormElement>('door').onsubmit = (event) => {
-      event.preventDefault();
-      void enter(duo);
-    };
-    hangUp.onclick = () => {
-      leave();
-      setState('ready', SAID.ended);
-      join.focus({ preventScroll: true });
-    };
-    addEventListener('pagehide', leave);
-    join.disabled = false;
-    setState('ready', 'Choose a room, and join with your microphone.');
-  } catch (error) {
-    setState('error', '');
-    showProblem(error);
-  } finally {
-    progress.hidden = true;
-  }
+  hangUp.onclick = () => {
+    leave('You hung up.');
+    join.focus({ preventScroll: true });
+  };
+  addEventListener('pagehide', () => leave(READY));
+  join.disabled = false;
+  enter('ready', READY);
 }
 
 void boot();
