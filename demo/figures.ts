@@ -18,6 +18,10 @@ const rows = (duo: Duologue): [string, string][] => {
     ['time per block', ms(stats.blockMs)],
     ['real-time factor', stats.realTimeFactor.toFixed(2)],
     ['latency p50 · p95', `${ms(stats.latencyMsP50)} · ${ms(stats.latencyMsP95)}`],
+    [
+      'picture − sound p2.5 · p50 · p97.5',
+      [stats.skewMsP2_5, stats.skewMsP50, stats.skewMsP97_5].map(ms).join(' · '),
+    ],
     ['sound delayed by', ms(stats.delayMs)],
     ['frames', String(stats.frames)],
     ['late · held · lost', `${stats.lateFrames} · ${stats.heldFrames} · ${stats.lostFrames}`],

@@ -3,6 +3,7 @@ import { checkPerson, type Person } from './engine/person.ts';
 import type { Character, CharacterSource } from './engine/stage/character.ts';
 import { type IntensityChoice, intensityOf } from './engine/stage/intensity.ts';
 import { checkLook, type LookTarget } from './engine/stage/look.ts';
+import { Presentation } from './engine/stage/presentation.ts';
 import type { CharacterReport } from './engine/stage/report.ts';
 import type { Shot } from './engine/stage/shots.ts';
 import type { XrOptions } from './engine/stage/xr.ts';
@@ -33,6 +34,9 @@ export class Duologue extends Talk {
   /** How often each person has been asked to change, so that the last wish wins. */
   readonly #changes: [number, number] = [0, 0];
   readonly #seen: Seen;
+  /** Of pictures that are drawn elsewhere. */
+  readonly #presentation = new Presentation();
+  #ageS = 0;
   readonly #cast: Cast;
 
   private constructor(parts: Parts, seen: Seen, place: TalkPlace, mouths: Mouths) {
@@ -42,7 +46,10 @@ export class Duologue extends Talk {
     this.#seen = seen;
     this.#cast = parts.cast;
     this.xr = new Headset(seen, mouths, (state) => this.events.emit('xr', state));
-    this.#seen.stage?.start(() => this.heardSample());
+    this.#seen.stage?.start(
+      (atMs) => this.pictureSample(atMs),
+      (shownMs, ageS) => this.shown(shownMs, ageS),
+    );
   }
 
   /** What each character can show, and what follows from what it lacks. */
@@ -150,7 +157,10 @@ export class Duologue extends Talk {
    * In @react-three/fiber: `useFrame(({ camera }) => duo.update(camera))`. `nowS` moves procedural life; it must not run back.
    */
   update(viewer: Object3D | Vector3, nowS = performance.now() / 1000): void {
-    this.#seen.update(this.heardSample(), nowS, viewer);
+    const nowMs = performance.now();
+    this.shown(this.#presentation.end(nowMs), this.#ageS);
+    this.#seen.update(this.pictureSample(this.#presentation.begin(nowMs)), nowS, viewer);
+    this.#ageS = this.#seen.duet.timeline.look.ageS;
     this.xr.follow();
   }
 

@@ -16,9 +16,10 @@ import type { Timeline } from './engine/timeline.ts';
 import { EngineError } from './errors.ts';
 import { type DuologueEvents, Emitter } from './events.ts';
 import { FrameIterator } from './frames.ts';
-import { type Heard, STRAGGLING_S } from './heard.ts';
+import type { Heard } from './heard.ts';
 import type { Microphones } from './live/microphones.ts';
 import type { MotionSource } from './live/motion-channel.ts';
+import { Skew } from './skew.ts';
 import { Speech } from './speech.ts';
 import type { DuologueStats } from './stats.ts';
 import { checkGate, type TalkSetting } from './talk.options.ts';
@@ -66,6 +67,10 @@ export abstract class Talk {
   readonly #voices: Voices;
   readonly #speech = new Speech(this.events);
   readonly #iterators = new Set<FrameIterator>();
+  readonly #skew = new Skew();
+  /** When the sound of the last picture went in, and how far ahead it was drawn. */
+  #pictureS = Number.NaN;
+  #leadMs = 0;
   #seenS = 0;
   readonly #timer: ReturnType<typeof setInterval>;
   #info: BackendInfo;
@@ -169,13 +174,15 @@ export abstract class Talk {
     this.#capture.setGate(gate);
   }
 
-  /** Stops a person in mid-word, voice and lips; pushed sound and buffers are cleared, a stream that goes on is heard again. */
+  /**
+   * Stops a person in mid-word, voice and lips: pushed sound and buffers are cleared, and what comes from now on, pushed or
+   * from a stream that goes on, is heard whole.
+   */
   interrupt(person: Person): void {
     checkPerson(person);
-    this.#heard.hush(person);
-    const until = this.#source.sampleAt(this.context.currentTime + STRAGGLING_S);
-    this.#timeline.hush(person, this.heardSample(), until);
     this.#voices.interrupt(person);
+    this.#heard.hush(person);
+    this.#timeline.hush(person, this.heardSample(), this.#source.sampleAt(this.context.currentTime));
   }
 
   /** Shows motion that comes from elsewhere, and lets the own networks rest; `null` generates again. */
@@ -183,6 +190,7 @@ export abstract class Talk {
     this.#unfollow?.();
     this.#unfollow = source?.listen((frame, isFirst) => this.#show(frame, isFirst));
     this.#source = source ?? this.#player;
+    this.#heard.forget();
     this.#timeline.clear();
     if (!this.#disposed) this.#host.rest(source !== null).catch((error: unknown) => this.#fail(error));
   }
@@ -230,20 +238,26 @@ export abstract class Talk {
   /** Figures of the last seconds; cheap enough for every frame. */
   stats(): DuologueStats {
     const { frames, lateFrames, heldFrames } = this.#timeline.stats;
+    const [skewMsP2_5, skewMsP50, skewMsP97_5] = this.#skew.percentiles([0.025, 0.5, 0.975]);
     const made = this.#host.stats;
     const blockMs = made?.tickMsP50 ?? Number.NaN;
     return {
       latencyMsP50: this.#source.latencyMs(0.5),
       latencyMsP95: this.#source.latencyMs(0.95),
+      skewMsP2_5: skewMsP2_5!,
+      skewMsP50: skewMsP50!,
+      skewMsP97_5: skewMsP97_5!,
       delayMs: this.#heard.delayS * 1000,
       blockMs,
       realTimeFactor: (blockMs * 30) / 1000,
+      gpuMs: made?.gpuMs ?? Number.NaN,
       frames,
       lateFrames,
       heldFrames,
       heldBodyFrames: made?.heldBodyFrames ?? 0,
       lostFrames: (made?.skippedFrames ?? 0) + (made?.droppedFrames ?? 0) + this.#player.staleFrames,
       gapSamples: made?.gapSamples ?? 0,
+      restarts: made?.restarts ?? 0,
       level: [this.#levels[0](), this.#levels[1]()],
       speaking: [this.#source.speaking(0), this.#source.speaking(1)],
       info: this.#info,
@@ -307,6 +321,7 @@ export abstract class Talk {
       this.#speech.clear();
     }
     this.#timeline.push(frame);
+    this.#heard.came(frame.contextTimeS);
     this.events.emit('frame', frame);
     this.#speech.take(frame, (person) => this.#source.speaking(person));
     for (const frames of this.#iterators) frames.push(frame);
@@ -314,8 +329,20 @@ export abstract class Talk {
 
   /** The sample of the sound that is heard now, as the motion must show it. */
   protected heardSample(): number {
-    const { currentTime, outputLatency } = this.context;
-    return this.#source.sampleAt(currentTime - (outputLatency || 0) - this.#heard.delayS);
+    return this.#source.sampleAt(this.#heard.wentInS(performance.now()));
+  }
+
+  /** The sample of the sound that will be heard when the next picture is seen, at `atMs` of `performance.now()`. */
+  protected pictureSample(atMs: number): number {
+    this.#leadMs = atMs - performance.now();
+    this.#pictureS = this.#heard.wentInS(atMs);
+    return this.#source.sampleAt(this.#pictureS);
+  }
+
+  /** The picture of the last {@link pictureSample} got onto the screen; its motion was already `ageS` old. */
+  protected shown(shownMs: number, ageS: number): void {
+    if (this.context.state !== 'running') return;
+    this.#skew.add((this.#heard.wentInS(shownMs) - this.#pictureS + ageS) * 1000, shownMs);
   }
 
   #refresh() {
@@ -323,7 +350,7 @@ export abstract class Talk {
     const { currentTime } = this.context;
     this.#host.beat({ visible, running: currentTime > this.#seenS });
     this.#seenS = currentTime;
-    this.#heard.follow(this.#source.latencyMs(0.95));
+    this.#heard.follow(this.#leadMs);
     this.#voices.follow();
     this.events.emit('stats', this.stats());
   }
@@ -332,7 +359,9 @@ export abstract class Talk {
     const { backend: from } = this.#info;
     const { backend: to, reason } = info;
     this.#info = info;
-    if (to !== from) this.events.emit('tier', { from, to, reason });
+    if (to === from) return;
+    this.#heard.forget();
+    this.events.emit('tier', { from, to, reason });
   }
 
   #fail(cause: unknown) {

@@ -48,7 +48,7 @@ async function stage() {
       (connect as (this: AudioNode, to: AudioNode) => void).call(this, node);
     return connect.apply(this, given as never) as never;
   });
-  const heard = new Heard(context);
+  const heard = new Heard(context, { input: () => context.destination });
   const inputs = [new GainNode(context), new GainNode(context)];
   const capture = {
     input: (person: number) => inputs[person],
