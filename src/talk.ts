@@ -1,3 +1,4 @@
+import { ContextKeeper } from './context.keeper.ts';
 import type { BackendInfo, Conditions } from './engine/backend/backend.ts';
 import { ACTIONS } from './engine/backend/conditions.ts';
 import type { BackendChoice } from './engine/backend/open.ts';
@@ -57,6 +58,7 @@ export abstract class Talk {
   readonly context: AudioContext;
   protected readonly events = new Emitter<DuologueEvents>();
   readonly #host: MotionHost;
+  readonly #keeper: ContextKeeper;
   readonly #timeline: Timeline;
   readonly #player: MotionPlayer;
   #source: Pick<MotionSource, 'sampleAt' | 'latencyMs' | 'speaking'>;
@@ -84,6 +86,7 @@ export abstract class Talk {
     this.#info = info;
     this.context = context;
     this.#host = host;
+    this.#keeper = new ContextKeeper(context, (error) => this.#fail(error));
     this.#conditions = conditions;
     this.#capture = capture;
     this.#heard = heard;
@@ -122,14 +125,17 @@ export abstract class Talk {
     return this.#disposed;
   }
 
-  /** Starts the audio clock, or lets it go on; browsers allow it only after a click or a key. */
+  /**
+   * Starts the audio clock, or lets it go on; browsers allow it only after a click or a key. What stops it from outside, as
+   * a laptop that sleeps, does so for no longer than it must.
+   */
   async start(): Promise<void> {
-    await this.context.resume();
+    await this.#keeper.start();
   }
 
   /** Stops the audio clock, and so sound and talk, until `start`; the characters stay alive, and voices attached. */
   async stop(): Promise<void> {
-    await this.context.suspend();
+    await this.#keeper.stop();
   }
 
   /**
@@ -296,7 +302,8 @@ export abstract class Talk {
     this.#capture.dispose();
     this.#player.close();
     this.#host.dispose(disposedError('it changes no more'));
-    void this.context.close();
+    this.#keeper.dispose();
+    this.context.close().catch(() => undefined); // somebody closed it already
     for (const frames of [...this.#iterators]) frames.end();
     this.events.clear();
   }

@@ -56,7 +56,15 @@ export async function openBackend(
     }
     try {
       const { WebgpuBackend } = await CODE.webgpu();
-      const backend = await WebgpuBackend.open(found, await models, options, reason);
+      const loaded = await models;
+      found.device.pushErrorScope('out-of-memory');
+      const backend = await WebgpuBackend.open(found, loaded, options, reason);
+      const exhausted = await found.device.popErrorScope();
+      if (exhausted)
+        throw new EngineError('unsupported', `There is not enough memory on the GPU: ${exhausted.message}`, {
+          hint: 'Close other pages that use it, or choose the wasm backend.',
+          cause: exhausted,
+        });
       gpu = found;
       return backend;
     } catch (error) {

@@ -2,6 +2,7 @@ import { EngineError } from '../../errors.ts';
 import { TICK_LENGTH } from '../audio/voices.ts';
 import { FRAME_RATE_HZ } from '../motion.ts';
 import type { Backend, BodyNetwork, BodyWork, Tier } from './backend.ts';
+import { isOutOfMemory } from './memory.ts';
 import { FACE_TO_FACE } from './models.ts';
 
 /** Median milliseconds of a whole tick up to which WGSL is chosen: the page has to draw on the same GPU. */
@@ -122,8 +123,9 @@ export async function firstFastEnough(
 
 /** Why a candidate fell out, unless the error is no matter of this machine. */
 function excuse(error: unknown, isLast: boolean): string {
-  if (!isLast && error instanceof EngineError && (error.kind === 'unsupported' || error.kind === 'lost'))
-    return error.message;
+  const isOurs = error instanceof EngineError && (error.kind === 'unsupported' || error.kind === 'lost');
+  if (!isLast && (isOurs || isOutOfMemory(error)))
+    return error instanceof Error ? error.message : String(error);
   throw error;
 }
 
