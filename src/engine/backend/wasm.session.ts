@@ -1,7 +1,7 @@
 import * as ort from 'onnxruntime-web/wasm';
 import { EngineError } from '../../errors.ts';
+import { isOutOfMemory } from './memory.ts';
 
-const OUT_OF_MEMORY = /RangeError|\bOOM\b|bad_alloc|out of memory/i;
 const NO_RUNTIME = /no available backend/i;
 
 /**
@@ -21,7 +21,7 @@ export async function openSession(
     });
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
-    if (OUT_OF_MEMORY.test(detail))
+    if (isOutOfMemory(cause))
       throw new EngineError('unsupported', `There is not enough memory for ${names.graph}: ${detail}`, {
         hint: 'Close other tabs and programs, then reload the page.',
         cause,
