@@ -89,7 +89,8 @@ export async function measure(wish: Wish): Promise<Measured> {
     wish.say('Loading…');
     const duo = await createDuologue({
       ...(wish.rendering
-        ? { container: wish.container, shot: 'close-up-0' as const }
+        ? // Nothing but lips and blinks moves, so that other pixels of the mouth mean other lips.
+          { container: wish.container, shot: 'close-up-0' as const, intensity: 'still' as const }
         : { scene: new Scene() }),
       characters: [`${ROOT}models/ada.vrm`, `${ROOT}models/bo.vrm`],
       modelBaseUrl: `${ROOT}models/`,
