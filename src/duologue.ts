@@ -64,6 +64,7 @@ export class Duologue extends Talk {
     let seen: Seen | undefined;
     try {
       const { setting, cast, characters } = parts;
+      if (setting.voices.some(Boolean)) await context.suspend(); // they are heard from `start` on
       const captured = await capture(context, {
         gate: options.gate,
         onBleed: (bleed) => duo?.events.emit('bleed', bleed),

@@ -13,6 +13,7 @@ class Unseen extends Talk {
     const context = new AudioContext({ latencyHint: 'interactive' });
     let talk: Unseen | undefined;
     try {
+      if (voices.some(Boolean)) await context.suspend(); // they are heard from `start` on
       const captured = await capture(context, {
         gate: options.gate,
         onBleed: (bleed) => talk?.events.emit('bleed', bleed),

@@ -87,7 +87,13 @@ export async function createCore(options: CoreOptions): Promise<Core> {
     (all, changes, p) => withPerson(all, p as 0 | 1, changes),
     start,
   );
-  const read = async (name: string) => bytesOf(await fetch(name), name);
+  const read = async (name: string) =>
+    bytesOf(
+      await fetch(name).catch((cause: unknown) => {
+        throw unread(name, cause);
+      }),
+      name,
+    );
   const navigator: { gpu?: GPU } | undefined = globalThis.navigator;
   const sources = { fetch: read, gpu: options.gpu ?? navigator?.gpu, runtime: () => read(RUNTIME) };
   const sampler = { seed, steps, eta, ...(guidance && { guidance }), ...(codes && { codes }) };
@@ -106,6 +112,16 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   });
   await core.reset();
   return core;
+}
+
+/** What went wrong in the caller's own `fetch`; our errors, of whoever wraps this, say it better themselves. */
+function unread(name: string, cause: unknown): EngineError {
+  if (cause instanceof EngineError) return cause;
+  const detail = cause instanceof Error ? cause.message : told(cause);
+  return new EngineError('asset', `${name} cannot be read: ${detail}`, {
+    hint: 'Let `fetch` give every file of `duologue/models`, by the name that it is asked for.',
+    cause,
+  });
 }
 
 /** The bytes as the networks take them; throws `asset` for anything else. */
