@@ -69,8 +69,7 @@ export class Heard {
   }
 
   /** A frame of motion came that stands at `contextTimeS`. */
-  came(contextTimeS: number): void {
-    const nowMs = performance.now();
+  came(contextTimeS: number, nowMs = performance.now()): void {
     this.#lateness.add((this.#clock.renderedS(nowMs) - contextTimeS) * 1000, nowMs);
   }
 
