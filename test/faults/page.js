@@ -89,7 +89,7 @@
         const late = context.currentTime - contextTimeS - delayS - (context.outputLatency || 0) > 0;
         counts.frames++;
         if (late) counts.late++;
-        else inTime.push(performance.now());
+        else if (context.state === 'running') inTime.push(performance.now());
         if (inTime.length > 4000) inTime = inTime.filter((atMs) => atMs > performance.now() - KEPT_MS);
       });
       for (const verb of VERBS) {
@@ -143,15 +143,16 @@
      * How long after the end of a fault frames came in time again, in ms, and the longest time without any; `ms` is null
      * while there are none.
      */
-    recovery(beganMs, endedMs) {
+    recovery(beganMs = 0, endedMs = 0) {
       const now = performance.now();
       const times = inTime.filter((atMs) => atMs > beganMs - 1000);
       let [again, longest, before] = [endedMs, 0, Math.min(beganMs, times[0] ?? beganMs)];
       for (const atMs of [...times, now]) {
         const gap = atMs - before;
-        if (gap > OUTAGE_MS && atMs > beganMs && before < endedMs + AFTER_MS) {
+        const lasts = atMs === now;
+        if (gap > OUTAGE_MS && atMs > beganMs && (lasts || before < endedMs + AFTER_MS)) {
           longest = Math.max(longest, gap);
-          again = atMs === now ? null : atMs;
+          again = lasts ? null : atMs;
         }
         before = atMs;
       }
