@@ -137,6 +137,7 @@ export class Call {
     this.#timer = setInterval(() => void this.#refresh(), STATS_MS);
   }
 
+  /** How far the call is; `state` events tell of changes. */
   get state(): CallState {
     return this.#state;
   }

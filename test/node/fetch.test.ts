@@ -383,3 +383,36 @@ test('isCached says when the network is not needed any more, clearCache makes it
   expect([...storage.caches.keys()]).toEqual(['of somebody else']);
   expect(await isCached(base, cast)).toBe(false);
 });
+
+test('when the network is back, the same files are asked for again, and only those that are missing', async () => {
+  const { files, reports } = visit();
+  const gone = new Set(['/a.bin', '/c.bin']);
+  answer = (request, response, file) =>
+    gone.has(request.url!) ? request.socket.destroy() : whole(request, response, file);
+  const { message, hint } = await failure(files.get('a.bin'));
+  expect(message).toMatch(/\/a\.bin cannot be read: the network failed, at the second try too/);
+  expect(hint).toContain('Check the network');
+  await files.settled();
+  gone.clear();
+  asked = [];
+  expect(await Promise.all(Object.keys(sizes).map(async (name) => hash(await files.get(name))))).toEqual(
+    shipped(),
+  );
+  expect(names().sort()).toEqual(['a.bin', 'c.bin']);
+  expect(reports.at(-1)).toEqual([TOTAL, TOTAL]);
+});
+
+test('an insecure page says so, checks what it can, and keeps nothing', async () => {
+  const said = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  vi.stubGlobal('isSecureContext', false);
+  vi.stubGlobal('caches', undefined);
+  vi.stubGlobal('crypto', {}); // browsers keep `subtle` from insecure pages
+  const { bytes, reports } = await load();
+  expect(bytes).toEqual(shipped());
+  expectExact(reports);
+  expect(said.mock.calls.flat().join()).toContain('not secure');
+  answer = (request, response, file) => whole(request, response, file?.subarray(1));
+  expect((await failure(visit().files.get('a.bin'))).message).toContain(
+    'it has 299999 bytes, expected 300000',
+  );
+});

@@ -120,3 +120,41 @@ test('the types of the core need no types of three.js, and say what is wrong', a
   expect(await check(`${call} });\ncore.pushSamples(0, new Float32Array(9), 48_000);\nexport {};`)).toBe('');
   expect(await check(`${call}, backend: 'cuda' });\nexport { core };`)).toMatch(/'"cuda"' is not assignable/);
 }, 120_000);
+
+/** Names that an entry exports, with the file of types that declares each. */
+const exported = (entry: string) =>
+  [...readFileSync(entry, 'utf8').matchAll(/export (?:type )?\{([^}]*)\} from '([^']+)'/g)].flatMap(
+    ([, names, spec]) =>
+      names
+        .split(',')
+        .map((name) => name.replace('type ', '').trim())
+        .filter(Boolean)
+        .map((name) => ({ name, file: path.posix.join(`${OUT}/types`, spec.replace(/\.ts$/, '.d.ts')) })),
+  );
+
+test('every export of the door, and every member of its classes, says what it is', () => {
+  const names = ['src/index.ts', 'src/core.ts'].flatMap(exported);
+  expect(names.length).toBeGreaterThan(80);
+  const silent: string[] = [];
+  for (const { name, file } of names) {
+    const lines = readFileSync(file, 'utf8').split('\n');
+    const at = lines.findIndex((line) =>
+      new RegExp(`^export (declare )?(abstract )?(class|function|const|type|interface) ${name}\\b`).test(
+        line,
+      ),
+    );
+    if (at < 0 || !lines[at - 1].endsWith('*/')) silent.push(name);
+    if (!/ class /.test(lines[at] ?? '')) continue;
+    const end = lines.indexOf('}', at);
+    let before = '';
+    for (let i = at + 1; i < end; i++) {
+      const line = lines[i];
+      const member = /^ {4}(?:readonly |get |static |abstract )*(\w+|\[[\w.]+\])[?!]?[(<:]/.exec(line)?.[1];
+      // Of overloads the first speaks; iterators, `using` and the constructor of a class are the language's own.
+      const plain = member && !/^(constructor|next|return|\[Symbol\.asyncIterator\])$/.test(member);
+      if (plain && !lines[i - 1].endsWith('*/') && member !== before) silent.push(`${name}.${member}`);
+      if (member) before = member;
+    }
+  }
+  expect(silent).toEqual([]);
+});
