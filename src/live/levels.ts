@@ -18,8 +18,13 @@ export async function tapLevels(
   context: AudioContext,
   listener: (index: 0 | 1, levels: WireLevels) => void,
 ): Promise<LevelTap> {
-  const tap = await capture(context);
-  const reader = openReader(tap.end);
+  const tap = await capture(context, {
+    onRestart() {
+      reader.close();
+      reader = openReader(tap.renew());
+    },
+  });
+  let reader = openReader(tap.end);
   const block = new Float32Array(reader.blockLength);
   const { hopFrames } = tap;
   const rate = context.sampleRate;
