@@ -174,6 +174,10 @@ async function inflict(untilS) {
     });
     outcomes.push({ ...outcome, atS: began, tier });
     const again = outcome.recoveryMs === null ? 'never' : `after ${outcome.recoveryMs.toFixed(0)} ms`;
+    if (outcome.recoveryMs === null)
+      console.log(
+        `       ${JSON.stringify(await within(page.evaluate('faults.condition()'), 5000, 'the page').catch(String))}`,
+      );
     console.log(
       `       ${fault.name}: moving again ${again}, still for ${ms(outcome.outageMs)} ms (${tier})`,
     );

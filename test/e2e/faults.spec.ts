@@ -53,7 +53,8 @@ test.describe('in a running page', () => {
     const { name, recoveryMs, outageMs } = outcome;
     const again = recoveryMs === null ? 'never' : `${recoveryMs.toFixed(0)} ms after its end`;
     console.log(`${name}: no frame in time for ${outageMs.toFixed(0)} ms, frames again ${again}`);
-    expect(recoveryMs, `${name}: frames come again`).not.toBeNull();
+    const condition = JSON.stringify(await page.evaluate('faults.condition()'));
+    expect(recoveryMs, `${name}: frames come again; ${condition}`).not.toBeNull();
     expect(recoveryMs).toBeLessThan(LIMIT_MS);
     const asked = page.evaluate(() => window.duologue!.setEmotion(0, 'neutral').then(() => 'answered'));
     expect(await asked).toBe('answered');

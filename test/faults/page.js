@@ -124,6 +124,15 @@
     },
 
     now: () => performance.now(),
+    /** What a test that fails should say. */
+    condition() {
+      const duo = window.duologue;
+      const { frames, lateFrames, lostFrames, gapSamples, restarts, latencyMsP95, delayMs, info } = duo.stats();
+      const { state, currentTime } = duo.context;
+      const { told, tiers } = window.faults;
+      const figures = { frames, lateFrames, lostFrames, gapSamples, restarts, latencyMsP95, delayMs };
+      return { sound: `${state} at ${currentTime}`, ...figures, ...info, told, tiers: tiers.slice(-3) };
+    },
     counts: () => ({ ...counts }),
     /** What was asked of the engine and has not been answered, oldest first. */
     pending: () =>
