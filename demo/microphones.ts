@@ -60,13 +60,19 @@ export async function listenToBoth(duo: Duologue): Promise<{ readonly said: stri
 
   const { deviceId } = await microphones.open(0, undefined, ALONE);
   await list();
-  let both = (await microphones.devices()).length > 1;
-  if (both)
+  const others = (await microphones.devices()).filter((device) => device.deviceId !== deviceId);
+  const other = others.find(({ isDefault }) => isDefault) ?? others[0];
+  let both = other !== undefined;
+  if (other)
     try {
-      await Promise.all([microphones.open(0, deviceId, TOGETHER), microphones.open(1, undefined, TOGETHER)]);
+      // Both by name and in one breath: the browser then starts them within a hundredth of a second.
+      await Promise.all([
+        microphones.open(0, deviceId, TOGETHER),
+        microphones.open(1, other.deviceId, TOGETHER),
+      ]);
     } catch (error) {
       both = false;
-      if (microphoneProblem(error) !== 'no-device') show(error);
+      show(error);
     }
   mark();
   const stops = [
@@ -101,13 +107,15 @@ export async function listenToBoth(duo: Duologue): Promise<{ readonly said: stri
 }
 
 /** Says that two microphones hear each other, and whose voice is in whose. */
-function warn({ kind, source }: DuologueEvents['bleed']) {
+function warn({ kind, source, paths }: DuologueEvents['bleed']) {
   warning.dataset.kind = kind;
   warning.hidden = kind === 'none';
   if (kind === 'same')
     warning.textContent = 'Both microphones hear the same voice: use two, or one headset each.';
   else if (kind === 'both-ways')
     warning.textContent = "Each voice is heard in the other's microphone; it is ducked there.";
-  else if (kind === 'one-way' && source !== undefined)
-    warning.textContent = `The voice on the ${SIDES[source]} is heard in the ${SIDES[1 - source]} one's microphone; it is ducked there.`;
+  else if (kind === 'one-way' && source !== undefined) {
+    const late = Math.abs(paths[source].lagMs) > 1000; // too late for the gate
+    warning.textContent = `The voice on the ${SIDES[source]} is heard in the ${SIDES[1 - source]} one's microphone${late ? ', much later' : '; it is ducked there'}.`;
+  }
 }

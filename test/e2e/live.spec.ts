@@ -1,75 +1,15 @@
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { launchWith } from './browser.ts';
 import { bestLag, between, type Curve, decibels, quantile } from './curves.ts';
 import { openDemo, watchConsole } from './observe.ts';
-import { recordedVoice, samplesOf, writeWav } from './sound.ts';
-
-// Chromium's fake microphones all play one file, each from where it was opened, so up to a second apart. Babble of one
-// syllable is the same sound at any such distance; its pauses make it speech rather than noise.
-const SYLLABLE_S = 0.19;
-const SYLLABLES = 16;
-const voice = await samplesOf(recordedVoice());
-const MICROPHONE = path.join(tmpdir(), `duologue-babble-${process.pid}.wav`);
-writeWav(MICROPHONE, babble(), voice.rateHz);
+import { samplesOf } from './sound.ts';
 
 const speech = await samplesOf('public/sample/b.flac');
 const spokenAt = speech.samples.findIndex((v) => Math.abs(v) > 0.05);
 
 test.use({
-  permissions: ['microphone'],
   viewport: { width: 320, height: 180 },
-  launchOptions: launchWith(
-    '--autoplay-policy=no-user-gesture-required',
-    '--use-fake-ui-for-media-stream',
-    '--use-fake-device-for-media-stream',
-    `--use-file-for-fake-audio-capture=${MICROPHONE}`,
-  ),
-});
-
-function babble() {
-  const { samples, rateHz } = voice;
-  const length = Math.round(SYLLABLE_S * rateHz);
-  const begin = samples.findIndex((v) => Math.abs(v) > 0.1);
-  const out = new Float32Array(Math.round((SYLLABLES + 8) * SYLLABLE_S * rateHz));
-  for (let i = 0; i < SYLLABLES * length; i++) out[i] = samples[begin + (i % length)]!;
-  return out;
-}
-
-test('the pickers hold both microphones, and one sound in both of them is named', async ({ page }) => {
-  const said = watchConsole(page);
-  await openDemo(page, '&backend=visemes');
-  await page.locator('#use-microphones').click();
-  await expect(page.locator('body')).toHaveAttribute('data-state', 'playing');
-  for (const person of [0, 1]) {
-    const picker = page.locator(`#device-${person}`);
-    await expect(picker).toBeVisible();
-    const options = await picker.locator('option').allTextContents();
-    expect(options.slice(0, 3)).toEqual(['Nobody', 'Fake Audio Input 1', 'Fake Audio Input 2']);
-    await expect(picker).not.toHaveValue('');
-  }
-  const values = await page.evaluate(() =>
-    ['device-0', 'device-1'].map((id) => (document.getElementById(id) as HTMLSelectElement).value),
-  );
-  expect(values[0]).not.toBe(values[1]);
-  for (const person of [0, 1])
-    await expect
-      .poll(() =>
-        page.locator(`.voice[data-person="${person}"] meter`).evaluate((m: HTMLMeterElement) => m.value),
-      )
-      .toBeGreaterThan(0.3);
-  await expect(page.locator('#bleed')).toBeVisible({ timeout: 8000 });
-  await expect(page.locator('#bleed')).toHaveText(/hear/);
-  // One device for both: whose voice it is nobody can say.
-  await page.locator('#device-1').selectOption({ label: 'Fake Audio Input 1' });
-  await page.locator('#device-0').selectOption({ label: 'Fake Audio Input 1' });
-  await expect(page.locator('#bleed')).toContainText('Both microphones hear the same voice', {
-    timeout: 15_000,
-  });
-  await page.locator('#stop').click();
-  await expect(page.locator('#bleed')).toBeHidden();
-  expect(said).toEqual([]);
+  launchOptions: launchWith('--autoplay-policy=no-user-gesture-required'),
 });
 
 /** Pushes seconds of speech for person 1 in chunks of 0.1 s, ten of them at a time, much faster than they are heard. */

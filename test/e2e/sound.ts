@@ -16,6 +16,20 @@ export function recordedVoice(): string {
   return 'public/sample/a.flac';
 }
 
+/** Several recorded voices, of three people where the recordings are at hand, else parts of the sample conversation. */
+export function recordedVoices(): string[] {
+  const data = path.resolve(RECORDINGS, '../..');
+  const recorded = [
+    path.join(RECORDINGS, 'arctic_a0032_1592747822.flac'),
+    path.join(RECORDINGS, 'arctic_b0228_1592536224.flac'),
+    path.join(data, 'speech-dc-tts/flac/LJ003-0030.flac'),
+    path.join(data, 'face-grid-s1/flac/bbaf5a.flac'),
+  ].filter(existsSync);
+  if (recorded.length > 0) return recorded;
+  console.log(`${data} is absent: the sample conversation speaks instead of recordings`);
+  return ['public/sample/a.flac', 'public/sample/b.flac'];
+}
+
 /** Mono samples of a sound file. */
 export async function samplesOf(file: string): Promise<{ samples: Float32Array; rateHz: number }> {
   const { channelData, sampleRate } = await decode(readFileSync(file));

@@ -117,14 +117,16 @@ export class BleedEar {
     const energy1 = (into1.heard ? into1.other : 0) + (into0.heard ? into0.own : 0);
     const differenceDb = 10 * Math.log10((energy1 + 1e-12) / (energy0 + 1e-12));
     const weaker = into1.gainDb < -LEAK_DB || into0.gainDb < -LEAK_DB;
-    if (oneLag && !weaker && Math.abs(differenceDb) < SAME_GAIN_DB)
+    const weakerDb = into0.gainDb - into1.gainDb;
+    // Words of either that are in the other at one lag are one sound, even where gaps take from the levels of both.
+    const each = !alone && Math.abs(weakerDb) <= WEAKER_DB;
+    if (oneLag && (each || (!weaker && Math.abs(differenceDb) < SAME_GAIN_DB)))
       return { kind: 'same', source: undefined };
     const laterMs = (into1.heard ? into1.lag : into0.lag) * ms + this.#aimedMs;
     if (oneLag && Math.abs(laterMs) > MOST_DEVICE_LAG_MS)
       return { kind: 'one-way', source: laterMs > 0 ? 0 : 1 };
     if (alone) return { kind: 'one-way', source: into1.heard ? 0 : 1 };
     if (!oneLag) return { kind: 'both-ways', source: undefined };
-    const weakerDb = into0.gainDb - into1.gainDb;
     const from0 = Math.abs(weakerDb) > WEAKER_DB ? weakerDb > 0 : laterMs > 0;
     return { kind: 'one-way', source: from0 ? 0 : 1 };
   }
