@@ -19,11 +19,13 @@ export const TICK_LENGTH = PERSONS * 2 * MEL_BANDS;
 
 const SILENCE = new Float32Array(4096);
 
-/** A gap of more than so many seconds is leapt over by whole seconds, which leave every phase as it is. */
-const LONGEST_GAP_S = 2;
+/** A longer gap (s) is leapt over. */
+const LONGEST_GAP_S = 1;
 
-/** Ticks of a second. */
-const TICKS = 30;
+/** Leaps are of whole tenths of a second, which leave every phase as it is: three ticks, or 1600 samples. */
+const LEAPS = 10;
+const LEAP_TICKS = 3;
+const LEAP_SAMPLES = SAMPLE_RATE_HZ / LEAPS;
 
 /** Where on a context's clock voices begin that were heard by others so far; context frames. */
 export type VoicesOrigin = { readonly startFrame: number; readonly heardFrame: number };
@@ -45,7 +47,7 @@ export class Voices {
   readonly #mels: readonly LogMel[];
   readonly #dropped = new Float32Array(TICK_LENGTH);
   #nextFrame = 0;
-  #leaptS = 0;
+  #leaps = 0;
   #gapFrames = 0;
   #lateFrames = 0;
   #gapSamples = 0;
@@ -53,14 +55,14 @@ export class Voices {
 
   /**
    * `contextRateHz` is the rate of the captured blocks; `push` always takes 16 kHz. With an `origin` the clock is that of
-   * voices that began earlier, and sound is missed from the second on in which they were heard last.
+   * voices that began earlier, and sound is missed from where they were heard last.
    */
   constructor(contextRateHz = SAMPLE_RATE_HZ, origin?: VoicesOrigin) {
     this.contextRateHz = contextRateHz;
     if (origin) {
       this.startFrame = origin.startFrame;
       this.#nextFrame = origin.startFrame;
-      this.#leap(Math.max(0, Math.floor((origin.heardFrame - origin.startFrame) / contextRateHz)));
+      this.#leapTo(origin.heardFrame);
     }
     this.#resamplers = Array.from({ length: PERSONS }, () => new Resampler(contextRateHz));
     this.#mels = Array.from({ length: PERSONS }, () => new LogMel());
@@ -81,17 +83,17 @@ export class Voices {
   get waiting() {
     let ticks = Infinity;
     for (const mel of this.#mels) ticks = Math.min(ticks, Math.floor((mel.row + mel.waiting + 1) / 2));
-    return ticks + this.#leaptS * TICKS - this.tickIndex;
+    return ticks + this.#leaps * LEAP_TICKS - this.tickIndex;
   }
 
   /** Samples of the clock that person `person` has got so far. */
   samples(person: number) {
-    return this.#mels[person].samples + this.#leaptS * SAMPLE_RATE_HZ;
+    return this.#mels[person].samples + this.#leaps * LEAP_SAMPLES;
   }
 
   /**
    * Takes a captured block: missing frames before it become silence, frames that came before are left out. After a gap of
-   * more than two seconds nothing from before it waits any more, and `tickIndex` is later by whole seconds.
+   * more than a second nothing from before it waits any more, and `tickIndex` has leapt over most of it.
    */
   pushBlock(block: Float32Array) {
     const frames = blockFrames(block.length);
@@ -102,10 +104,8 @@ export class Voices {
     }
     this.present = blockPresent(block);
     if (frame - this.#nextFrame > LONGEST_GAP_S * this.contextRateHz) {
-      const gapS = Math.floor((frame - this.#nextFrame) / this.contextRateHz);
       while (this.pull(this.#dropped));
-      this.#leap(gapS);
-      this.#gapFrames += gapS * this.contextRateHz;
+      this.#gapFrames += this.#leapTo(frame);
     }
     for (; this.#nextFrame < frame; ) {
       const count = Math.min(frame - this.#nextFrame, SILENCE.length);
@@ -152,10 +152,16 @@ export class Voices {
     return true;
   }
 
-  #leap(seconds: number) {
-    this.#leaptS += seconds;
-    this.tickIndex += seconds * TICKS;
-    this.#nextFrame += seconds * this.contextRateHz;
+  /** Leaps close to a frame, or not at all if it has passed; gives the frames that were leapt over. */
+  #leapTo(frame: number): number {
+    const length = this.contextRateHz / LEAPS;
+    // At a rate of odd tenths only whole seconds hold whole frames.
+    const most = Math.max(0, Math.floor((frame - this.#nextFrame) / length));
+    const leaps = Number.isInteger(length) ? most : most - (most % LEAPS);
+    this.#leaps += leaps;
+    this.tickIndex += leaps * LEAP_TICKS;
+    this.#nextFrame += leaps * length;
+    return leaps * length;
   }
 
   #toMel(person: number, count: number) {
