@@ -116,9 +116,14 @@ test('a call between two pages: both show both, each jaw in time with its own vo
   await second.page.waitForTimeout(1500);
   await expect.poll(() => state(first.page)).toBe('connected');
   await expect.poll(() => role(second.page)).toBe('following');
-  // The channel closes for good: the other page generates.
+  // The channel closes for good: another one is opened, and the motion goes on.
   await second.page.evaluate(() => window.channels!.find(({ label }) => label === 'motion')!.close());
-  await expect.poll(() => role(second.page)).toBe('fallback');
+  await expect
+    .poll(() => first.page.evaluate(() => window.channels!.filter(({ label }) => label === 'motion').length))
+    .toBe(2);
+  const framesThen = (await motion(second.page))!.frames;
+  await expect.poll(async () => (await motion(second.page))!.frames).toBeGreaterThan(framesThen + 30);
+  await expect.poll(() => role(second.page)).toBe('following');
   await second.page.click('#hang-up');
   await expect.poll(() => state(first.page)).toBe('waiting');
   expect(await role(first.page)).toBe('generating');

@@ -1,8 +1,9 @@
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { BrowserContext, Page } from '@playwright/test';
+import { type Browser, type BrowserContext, chromium, type Page } from '@playwright/test';
 import { ARKIT_51 } from '../../src/engine/motion.ts';
 import type { Call } from '../../src/index.ts';
+import { launchWith } from './browser.ts';
 import type { Observed } from './curves.ts';
 import { watchConsole } from './observe.ts';
 import { padded, writeWav } from './sound.ts';
@@ -38,11 +39,39 @@ export async function caller(
   beginS: number,
   pictureEveryMs: number,
 ): Promise<Caller> {
+  const file = voiceFile(samples, rateHz, beginS, beginS + samples.length / rateHz + 60);
+  const opened = await drawingSeldom(context, pictureEveryMs);
+  await opened.page.route('**/test/voice.wav', (route) => route.fulfill({ path: file }));
+  return opened;
+}
+
+/** A caller in a browser of its own, whose microphones all hear `samples` every `cycleS` seconds from when one is opened. */
+export async function callerWithMicrophone(
+  samples: Float32Array,
+  rateHz: number,
+  cycleS: number,
+  pictureEveryMs: number,
+): Promise<Caller & { readonly browser: Browser }> {
+  const browser = await chromium.launch({
+    ...launchWith(
+      '--use-fake-ui-for-media-stream',
+      '--use-fake-device-for-media-stream',
+      `--use-file-for-fake-audio-capture=${voiceFile(samples, rateHz, 0.5, cycleS)}`,
+    ),
+    headless: false,
+  });
+  return { browser, ...(await drawingSeldom(await browser.newContext(), pictureEveryMs)) };
+}
+
+function voiceFile(samples: Float32Array, rateHz: number, beginS: number, durationS: number): string {
   const file = path.join(tmpdir(), `duologue-voice-${process.pid}-${count++}.wav`);
-  writeWav(file, padded(samples, rateHz, beginS, beginS + samples.length / rateHz + 60), rateHz);
+  writeWav(file, padded(samples, rateHz, beginS, durationS), rateHz);
+  return file;
+}
+
+async function drawingSeldom(context: BrowserContext, pictureEveryMs: number): Promise<Caller> {
   const page = await context.newPage();
   await page.setViewportSize({ width: 320, height: 180 });
-  await page.route('**/test/voice.wav', (route) => route.fulfill({ path: file }));
   await page.addInitScript((everyMs) => {
     const frame = window.requestAnimationFrame.bind(window);
     window.requestAnimationFrame = (callback) => window.setTimeout(() => frame(callback), everyMs);
@@ -103,13 +132,13 @@ export const interceptChannels = (page: Page) =>
     const make = RTCPeerConnection.prototype.createDataChannel;
     RTCPeerConnection.prototype.createDataChannel = function (...given) {
       const channel = make.apply(this, given);
-      const send = channel.send.bind(channel) as (data: unknown) => void;
-      channel.send = (data: unknown) => {
-        if (window.muteChannel !== channel.label) send(data);
-      };
       window.channels!.push(channel);
       return channel;
     };
+    const send = RTCDataChannel.prototype.send as (this: RTCDataChannel, data: unknown) => void;
+    RTCDataChannel.prototype.send = function (this: RTCDataChannel, data: unknown) {
+      if (window.muteChannel !== this.label) send.call(this, data);
+    } as RTCDataChannel['send'];
   });
 
 /** What was seen so far, from the first frame after the watching began. */
