@@ -137,12 +137,32 @@ function openTrack(context: AudioContext, track: MediaStreamTrack): Opened {
 }
 
 function openElement(context: AudioContext, element: HTMLMediaElement): Opened {
-  const node = ELEMENT_NODES.get(element) ?? context.createMediaElementSource(element);
+  const node = ELEMENT_NODES.get(element) ?? elementNode(context, element);
   ELEMENT_NODES.set(element, node);
   const ended = new Promise<void>((resolve) =>
     element.addEventListener('ended', () => resolve(), { once: true }),
   );
   return { node, ended, close: () => undefined };
+}
+
+function elementNode(context: AudioContext, element: HTMLMediaElement) {
+  try {
+    return context.createMediaElementSource(element);
+  } catch (cause) {
+    throw elsewhere(element, cause);
+  }
+}
+
+/** A sound that belongs to another context, from which nothing can be connected to ours. */
+function elsewhere(source: VoiceSource, cause?: unknown): EngineError {
+  const isElement = source instanceof HTMLMediaElement;
+  const what = isElement ? 'The element already gives its sound to' : 'The audio node belongs to';
+  return new EngineError('unsupported', `${what} another AudioContext than the conversation's.`, {
+    hint: isElement
+      ? 'Browsers allow one context for the life of an element: attach another element, or its captureStream().'
+      : 'Make the node with the `context` of the conversation, or attach the stream of a MediaStreamAudioDestinationNode.',
+    cause,
+  });
 }
 
 function openBuffer(context: AudioContext, buffer: AudioBuffer): Opened {
@@ -185,6 +205,7 @@ export function attachVoice(
 ): Voice {
   const opened = open(context, source);
   const { node } = opened;
+  if (node.context !== context) throw elsewhere(source);
   node.connect(input);
   if (output) node.connect(output);
   let attached = true;

@@ -118,3 +118,25 @@ test('a node that its owner has taken away already is detached without a complai
   voice.detach();
   await voice.ended;
 });
+
+test('a node or an element of another context is named, with the way round', async () => {
+  const other = new AudioContext();
+  const element = new Audio();
+  other.createMediaElementSource(element);
+  for (const [source, hint] of [
+    [new GainNode(other), /MediaStreamAudioDestinationNode/],
+    [element, /another element/],
+  ] as const)
+    expect(() => attach(source)).toThrow(
+      expect.objectContaining({
+        kind: 'unsupported',
+        message: expect.stringContaining("another AudioContext than the conversation's"),
+        hint: expect.stringMatching(hint),
+      }),
+    );
+  // One that a conversation had which is over.
+  const before = new Audio();
+  attachVoice(other, before, new GainNode(other), undefined).detach();
+  expect(() => attach(before)).toThrow('another AudioContext');
+  await other.close();
+});
