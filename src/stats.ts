@@ -32,7 +32,7 @@ export type DuologueStats = {
   readonly lostFrames: number;
   /** 16 kHz samples that never came and were taken as silence. */
   readonly gapSamples: number;
-  /** How often the networks began anew, because a device was lost. */
+  /** How often the networks began anew, because a device was lost or a worker crashed. */
   readonly restarts: number;
   /** RMS level of each voice, dB of full scale. */
   readonly level: readonly [number, number];

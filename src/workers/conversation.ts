@@ -116,6 +116,7 @@ export class Conversation {
   /** Judges the pace once over `ticks` only, from now on: whether a backend that is tried keeps up. */
   watchClosely(ticks: number) {
     this.#watchedTicks = ticks;
+    this.#tickMs.clear();
     this.#slowTicks = 0;
     this.#countedTicks = 0;
   }

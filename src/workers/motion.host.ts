@@ -241,6 +241,7 @@ export class MotionHost {
     live?.end(why);
     if (this.#stats) this.#past = added(this.#past, this.#stats);
     if (this.#stats) this.#stats = { ...this.#stats, ...NO_COUNTERS };
+    this.#past = { ...this.#past, restarts: this.#past.restarts + 1 };
     return { why, livedMs: live?.livedMs ?? 0, outOfMemory: isOutOfMemory(cause ?? why), cause };
   }
 

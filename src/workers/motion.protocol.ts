@@ -79,7 +79,7 @@ export type WorkerStats = GeneratorStats & {
   readonly droppedFrames: number;
   /** Frames that were skipped because the machine could not keep up. */
   readonly skippedFrames: number;
-  /** Times the GPU device was lost and the networks were loaded again. */
+  /** Times the networks began anew, because a device was lost, something failed or a worker crashed. */
   readonly restarts: number;
 };
 
