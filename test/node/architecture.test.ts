@@ -92,6 +92,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'node:',
     'public/models',
   ],
+  'src/context.keeper.ts': [errors, 'src/voices.ts'],
   'src/core.ts': [
     errors,
     engine,
