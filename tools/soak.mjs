@@ -189,7 +189,7 @@ let failure;
 try {
   await breakable(page);
   const tier = values.tier === 'auto' ? '' : `&backend=${values.tier}`;
-  await openBreakable(page, site, tier, pictures > 0 ? 1000 / pictures : 0);
+  await openBreakable(page, site, tier, { pictureEveryMs: pictures > 0 ? 1000 / pictures : 0 });
   if ((await page.evaluate('document.body.dataset.state')) !== 'ready')
     throw new Error(`The page does not begin: ${await page.locator('#notice').innerText()}`);
   const memory = await MemoryWatch.open(page);

@@ -19,8 +19,8 @@ test.use({
 
 /** The goal is 2 s; a machine that others use needs more, and what was measured is printed. */
 const LIMIT_MS = 10_000;
-/** The processor draws, so few pictures leave it time for the rest. */
-const PICTURE_EVERY_MS = 200;
+/** The processor draws, so few pictures leave it time for the rest; frames of a machine that others use come in bursts. */
+const PACE = { pictureEveryMs: 200, outageMs: 1000 };
 
 const notice = (page: Page) => page.locator('#notice');
 const state = (page: Page) => page.evaluate<string>('document.body.dataset.state');
@@ -37,9 +37,9 @@ test.describe('in a running page', () => {
     site = await serveBreakable();
     page = await (await browser.newContext({ viewport: { width: 320, height: 180 } })).newPage();
     await breakable(page);
-    await openBreakable(page, site, '&backend=visemes', PICTURE_EVERY_MS);
+    await openBreakable(page, site, '&backend=visemes', PACE);
     await page.evaluate('faults.talk()');
-    await expect.poll(() => page.evaluate('faults.recovery().ms'), { timeout: 30_000 }).not.toBeNull();
+    await expect.poll(() => page.evaluate('faults.moves()'), { timeout: 60_000 }).toBe(true);
   });
 
   test.afterAll(async () => {
@@ -117,10 +117,10 @@ test('a microphone is pulled out while they talk: the page says so, and they liv
   const site = await serveBreakable();
   try {
     await breakable(page);
-    await openBreakable(page, site, '&backend=visemes', PICTURE_EVERY_MS);
+    await openBreakable(page, site, '&backend=visemes', PACE);
     await page.locator('#use-microphones').click();
     await expect(page.locator('body')).toHaveAttribute('data-state', 'playing');
-    await expect.poll(() => page.evaluate('faults.recovery().ms'), { timeout: 30_000 }).not.toBeNull();
+    await expect.poll(() => page.evaluate('faults.moves()'), { timeout: 60_000 }).toBe(true);
     const fault = { name: 'microphones are pulled out', inflict: () => page.evaluate('faults.unplug()') };
     const { recoveryMs } = await undergo(page, fault);
     expect(recoveryMs).toBeLessThan(LIMIT_MS);

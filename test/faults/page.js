@@ -1,7 +1,5 @@
 // Runs in the page before its own scripts: lets a test break it, and sees how it does. The product knows none of it.
 {
-  /** Without a frame in time for longer than this (ms), the characters stand still. */
-  const OUTAGE_MS = 300;
   /** An outage that begins later (ms) after the end of a fault has other causes. */
   const AFTER_MS = 2000;
   const KEPT_MS = 60_000;
@@ -71,6 +69,8 @@
 
   window.faults = {
     pictureEveryMs: 0,
+    /** Without a frame in time for longer than this (ms), the characters stand still. */
+    outageMs: 300,
     /** Errors that the engine told of, in words. */
     told: [],
     tiers: [],
@@ -134,6 +134,8 @@
       return { sound: `${state} at ${currentTime}`, ...figures, ...info, told, tiers: tiers.slice(-3) };
     },
     counts: () => ({ ...counts }),
+    /** Whether frames come in time. */
+    moves: () => performance.now() - inTime.at(-1) < 2000,
     /** What was asked of the engine and has not been answered, oldest first. */
     pending: () =>
       [...pending.values()].map(({ verb, sinceMs }) => ({ verb, ms: performance.now() - sinceMs })),
@@ -152,14 +154,14 @@
      * How long after the end of a fault frames came in time again, in ms, and the longest time without any; `ms` is null
      * while there are none.
      */
-    recovery(beganMs = 0, endedMs = 0) {
+    recovery(beganMs, endedMs) {
       const now = performance.now();
       const times = inTime.filter((atMs) => atMs > beganMs - 1000);
       let [again, longest, before] = [endedMs, 0, Math.min(beganMs, times[0] ?? beganMs)];
       for (const atMs of [...times, now]) {
         const gap = atMs - before;
         const lasts = atMs === now;
-        if (gap > OUTAGE_MS && atMs > beganMs && (lasts || before < endedMs + AFTER_MS)) {
+        if (gap > window.faults.outageMs && atMs > beganMs && (lasts || before < endedMs + AFTER_MS)) {
           longest = Math.max(longest, gap);
           again = lasts ? null : atMs;
         }

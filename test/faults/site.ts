@@ -34,9 +34,12 @@ export function serveBreakable({ worker = '', alter, headers = {}, folder }: Wro
 /** Gives a page what it takes to be broken and watched, before its own scripts. */
 export const breakable = (page: Page) => page.addInitScript({ content: script('page.js') });
 
+/** How often a page is drawn, and how long its characters may stand still before that counts as an outage, in ms. */
+export type Pace = { readonly pictureEveryMs?: number; readonly outageMs?: number };
+
 /** Opens the demo at a site, waits until it is there, ready or not, and watches the conversation if there is one. */
-export async function openBreakable(page: Page, site: Site, query: string, pictureEveryMs = 0) {
-  await page.addInitScript(`faults.pictureEveryMs = ${pictureEveryMs}`);
+export async function openBreakable(page: Page, site: Site, query: string, pace: Pace = {}) {
+  await page.addInitScript(`Object.assign(faults, ${JSON.stringify(pace)})`);
   await page.goto(`${site.url}?debug${query}`);
   await page.waitForFunction(() => document.body.dataset.state !== 'loading', undefined, { timeout: 90_000 });
   await page.evaluate('window.duologue && faults.watch()');
