@@ -9,7 +9,7 @@ import type { Origin, WorkerStats } from './motion.protocol.ts';
 import { Recent } from './recent.ts';
 import { openReader, openWriter, type StreamEnd, type StreamReader, type StreamWriter } from './stream.ts';
 
-/** Ticks of backlog (2 s) beyond which sound is left out too: a slow machine must not fall ever further behind. */
+/** Ticks of backlog (2 s) beyond which sound is left out too, as after a sleep: a slow machine must not fall ever further behind. */
 const MOST_BACKLOG = 60;
 
 /** Tick times kept for the percentiles: ten seconds. */
@@ -169,11 +169,7 @@ export class Conversation {
     }
     // What lies between is a gap of seconds: the page slept, or another worker went on.
     while (this.#generator.ticks < this.#voices.tickIndex - 1) this.#generator.skip();
-    if (this.#voices.waiting > MOST_BACKLOG) {
-      this.#generator.skip();
-      this.#skippedFrames++;
-      return;
-    }
+    if (this.#voices.waiting > MOST_BACKLOG) this.#dropBacklog();
     const effort = effortFor(this.#voices.waiting);
     this.#watchPace(effort === 'listen');
     const begin = performance.now();
@@ -181,6 +177,14 @@ export class Conversation {
     if (frame) this.#tickMs.add(performance.now() - begin);
     else if (effort === 'listen') this.#skippedFrames++;
     await this.#turn();
+  }
+
+  /** Leaves out all but the newest tick: who is that far behind would show nothing in time by hearing the rest. */
+  #dropBacklog() {
+    while (this.#voices.waiting > 0 && this.#voices.pull(this.#mel)) {
+      this.#generator.skip();
+      this.#skippedFrames++;
+    }
   }
 
   /** Lets messages in: WebAssembly answers without leaving the task, so sound and verbs would wait while there is a backlog. */

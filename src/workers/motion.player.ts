@@ -24,8 +24,8 @@ const VOICED = 0.5;
 /** Frames without voice after which a person has stopped. */
 export const SPEAKING_HOLD_FRAMES = 10;
 const KEPT_LATENCIES = 150;
-/** What comes later (s) than that was made while the page or the worker slept; nobody hears its sound any more. */
-const STALE_S = 2;
+/** Of more frames than that (a second) that wait at once, because the page slept, the oldest are left out. */
+const MOST_WAITING = 30;
 
 /**
  * The page's end of the motion stream: hands each frame on as it arrives, and measures its latency, which is the moment
@@ -49,7 +49,7 @@ export class MotionPlayer {
     this.#onFrame = onFrame;
   }
 
-  /** Frames that came so late that they were left out. */
+  /** Frames that were left out because the page slept. */
   get staleFrames(): number {
     return this.#staleFrames;
   }
@@ -94,11 +94,12 @@ export class MotionPlayer {
     const block = new Float32Array(MOTION_BLOCK);
     while (reader === this.#reader) {
       await reader.wait(1000);
-      while (reader === this.#reader && reader.pull(block)) this.#take(block);
+      while (reader === this.#reader && reader.pull(block))
+        this.#take(block, reader.stats.fill > MOST_WAITING);
     }
   }
 
-  #take(block: Float32Array) {
+  #take(block: Float32Array, isStale: boolean) {
     const startFrame = joinFrame(block, 1);
     if (startFrame !== this.#startFrame) {
       this.#startFrame = startFrame; // a new conversation has a new start
@@ -110,7 +111,7 @@ export class MotionPlayer {
     this.#newest = frameIndex;
     const contextTimeS = startFrame / this.#context.sampleRate + frameSample(frameIndex) / SAMPLE_RATE_HZ;
     const latencyS = this.#clock.renderedS() - contextTimeS;
-    if (latencyS > STALE_S) {
+    if (isStale) {
       this.#staleFrames++;
       return;
     }
