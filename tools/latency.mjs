@@ -105,7 +105,10 @@ async function main() {
     await run(first, true);
     const drawn = rows.at(-1);
     console.log(`\n${table(rows)}\n`);
-    for (const row of rows) console.log(`${row.tier}${row.rendering ? ', drawn' : ''}: ${row.why}`);
+    for (const row of rows) {
+      console.log(`${row.tier}${row.rendering ? ', drawn' : ''}: ${row.why}`);
+      for (const error of row.errors) console.log(`  survived: ${error}`);
+    }
     const result = {
       ...Object.fromEntries(REQUIRED.map((name) => [name, main[name]])),
       pixel_p95_ms: drawn.pixel_p95_ms,

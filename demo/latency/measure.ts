@@ -55,6 +55,8 @@ export type Measured = {
   readonly block_ms: number | null;
   readonly gpu_ms: number | null;
   readonly pictures_per_s: number | null;
+  /** What went wrong meanwhile, and was survived. */
+  readonly errors: readonly string[];
 };
 
 const WARM_UP_S = 5;
@@ -115,10 +117,8 @@ async function sampleVoice(context: AudioContext, name: string): Promise<AudioBu
 
 async function watch(duo: Duologue, output: Output, wish: Wish): Promise<Measured> {
   const { context } = duo;
-  let failure: Error | undefined;
-  duo.on('error', (error) => {
-    failure ??= error;
-  });
+  const errors: string[] = [];
+  duo.on('error', ({ message }) => errors.push(message));
   const clock = new Clock(context);
   const frames: Frame[] = [];
   duo.on('frame', ({ contextTimeS, face }) => {
@@ -165,7 +165,6 @@ async function watch(duo: Duologue, output: Output, wish: Wish): Promise<Measure
   const endMs = performance.now();
   const after = duo.stats();
   pictures.stop();
-  if (failure) throw failure;
   skews.push([after.skewMsP2_5, after.skewMsP50, after.skewMsP97_5]);
 
   const latencies = frames
@@ -212,6 +211,7 @@ async function watch(duo: Duologue, output: Output, wish: Wish): Promise<Measure
     output_ms: rounded(clock.heardMs(talkS) - clock.enteredMs(talkS)),
     block_ms: rounded(after.blockMs),
     gpu_ms: rounded(after.gpuMs, 2),
+    errors,
     pictures_per_s: rounded(((pictures.count - picturesBefore) * 1000) / (endMs - beginMs)),
   };
 }
