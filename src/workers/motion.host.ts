@@ -26,12 +26,6 @@ export type MotionPlace = {
 /** Whether the page can expect an answer: it is seen, and its clock runs. */
 export type Watch = { readonly visible: boolean; readonly running: boolean };
 
-/** Without a sign of life for so long (ms) a worker hangs; a long tick or a slow machine has none for a second or two. */
-const HANG_MS = 3000;
-
-/** So much longer (ms) may it take to open networks, which compiles them. */
-const OPENING_MS = 30_000;
-
 /** A longer time (ms) between two looks says that the page itself was held up, and nothing of the worker. */
 const LONGEST_BEAT_MS = 1000;
 
@@ -114,7 +108,7 @@ export class MotionHost {
     this.#visible = visible;
     if (!visible || !running || sinceMs > LONGEST_BEAT_MS) return;
     live.silentMs += sinceMs;
-    if (live.silentMs > (live.isOpening ? OPENING_MS : HANG_MS))
+    if (live.silentMs > live.patienceMs)
       this.#fail(live, `has not answered for ${(live.silentMs / 1000).toFixed(0)} s`);
   }
 

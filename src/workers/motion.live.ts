@@ -9,6 +9,21 @@ export type LiveListener = {
   failed(why: string): void;
 };
 
+/** What a worker may be silent for, in ms: a long tick takes a second or two. */
+const HANG_MS = 3000;
+
+/** It may be silent for so many times as long as its slow answers took: the machine may be busy with something else. */
+const SLOWNESS = 8;
+
+/** A slow answer counts for so much of itself half a second later. */
+const FORGET = 0.9;
+
+/** Before its first answer nobody knows how busy the machine is. */
+const BEGINNING_MS = 10_000;
+
+/** Opening networks compiles them. */
+const OPENING_MS = 30_000;
+
 let started = 0;
 
 /** One motion worker while it lives, and whoever waits for it. */
@@ -33,6 +48,7 @@ export class LiveWorker {
   #firstFrameMs: number | undefined;
   #lastFrameMs = 0;
   #isAsked = false;
+  #answerMs: number | undefined;
 
   constructor(worker: Worker, listener: LiveListener) {
     this.#worker = worker;
@@ -54,6 +70,12 @@ export class LiveWorker {
   /** For how long (ms) it made motion. */
   get livedMs(): number {
     return this.#firstFrameMs === undefined ? 0 : this.#lastFrameMs - this.#firstFrameMs;
+  }
+
+  /** Without a sign of life for so long (ms) it hangs. */
+  get patienceMs(): number {
+    if (this.isOpening) return OPENING_MS;
+    return this.#answerMs === undefined ? BEGINNING_MS : Math.max(HANG_MS, SLOWNESS * this.#answerMs);
   }
 
   /** Loads its networks. */
@@ -90,8 +112,13 @@ export class LiveWorker {
   poll(take: (stats: WorkerStats) => void): void {
     if (this.#isAsked) return;
     this.#isAsked = true;
+    const askedMs = performance.now();
     this.answer(this.motion.stats())
-      .then((answer) => answer && take(answer.value))
+      .then((answer) => {
+        if (!answer) return;
+        this.#answerMs = Math.max(performance.now() - askedMs, FORGET * (this.#answerMs ?? 0));
+        take(answer.value);
+      })
       .catch(() => undefined) // before it runs it has none
       .finally(() => {
         this.#isAsked = false;
