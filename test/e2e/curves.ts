@@ -85,6 +85,10 @@ export function objections({ loudness, jaw }: Observed): string[] {
       continue;
     }
     const own = between(jaw[person], begin - 0.2, end + 0.3);
+    if (own.times.length === 0) {
+      found.push(`${name}: no frames were seen while it spoke`);
+      continue;
+    }
     const { lagMs, r } = bestLag(decibels(loudness[person]), own);
     if (!(r >= 0.5))
       found.push(`${name}: jaw follows loudness with r = ${r.toFixed(2)}, expected at least 0.5`);

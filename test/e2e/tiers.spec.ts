@@ -37,6 +37,11 @@ test('the backend changes while they talk, and the talk goes on', async ({ page 
   await noteFrames(page);
   await page.click('#play-sample');
   await framesAfter(page, 30);
+  await page.evaluate(() => {
+    const tiers: string[] = [];
+    Object.assign(window, { tiers });
+    window.duologue!.on('tier', ({ from, to, reason }) => tiers.push(`${from} → ${to}: ${reason}`));
+  });
   const begin = (await seen(page)).length; // playing began a new conversation, at frame 0
   for (const backend of ['visemes', 'wasm'] as const) {
     const info = await page.evaluate((choice) => window.duologue!.setBackend(choice), backend);
@@ -44,6 +49,10 @@ test('the backend changes while they talk, and the talk goes on', async ({ page 
     await framesAfter(page, 30);
     expect((await seen(page)).at(-1)!.bodies).toBe(backend === 'wasm');
   }
+  expect(await page.evaluate(() => (window as unknown as { tiers: string[] }).tiers)).toEqual([
+    'wasm → visemes: asked for',
+    'visemes → wasm: asked for',
+  ]);
   const frames = (await seen(page)).slice(begin);
   const indices = frames.map(({ frameIndex }) => frameIndex);
   expect(indices.every((k, i) => i === 0 || k > indices[i - 1])).toBe(true);
