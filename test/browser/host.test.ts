@@ -194,7 +194,7 @@ test('a worker that hangs is left after three seconds of a page that is awake, a
   expectOneTime(frames);
 });
 
-test('full motion comes back after the lips; a stumble opens it anew, and choices stay', {
+test('full motion comes back after the lips, and a stumble opens it anew', {
   timeout: 300_000,
 }, async () => {
   const { frames, errors, tiers, motion, info } = await open('wasm');
