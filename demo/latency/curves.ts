@@ -73,20 +73,23 @@ export function lagOf(leader: Curve, follower: Curve): { lagMs: number; r: numbe
 
 /** A curve stays this many standard deviations of its rest within it. */
 const DEVIATIONS = 4;
-const REST_MS = 500;
+
+/** How to tell what is rest: so long before, and at least so many points. */
+const REST = { restMs: 500, fewest: 2 };
 
 /**
  * When a curve leaves its rest after `onsetMs`: the first time, up to `withinMs` later, at which it is further from the mean of
- * the half second before than four standard deviations and `least`; NaN where it does not.
+ * the time before than four standard deviations and `least`; NaN where it does not, or there was no rest.
  */
 export function leavesRest(
   { timesMs, values }: Curve,
   onsetMs: number,
   withinMs: number,
   least: number,
+  { restMs, fewest } = REST,
 ): number {
-  const rest = values.filter((_, i) => timesMs[i]! >= onsetMs - REST_MS && timesMs[i]! < onsetMs);
-  if (rest.length < 2) return Number.NaN;
+  const rest = values.filter((_, i) => timesMs[i]! >= onsetMs - restMs && timesMs[i]! < onsetMs);
+  if (rest.length < fewest) return Number.NaN;
   const level = mean(rest);
   const deviation = Math.sqrt(mean(rest.map((value) => (value - level) ** 2)));
   const most = Math.max(least, DEVIATIONS * deviation);

@@ -65,6 +65,9 @@ const STIMULI_SHARE = 0.6;
 /** An answer comes within this time, and no sooner than a frame can be made. */
 const WITHIN_MS = 1200;
 const SOONEST_MS = 50;
+/** Pictures wait for the voice, and a slow renderer gives one a second. */
+const PIXELS_WITHIN_MS = 1500;
+const FEW_PICTURES = { restMs: 1000, fewest: 1 };
 /** The least change of a jaw that answers a syllable, or a click, and of pixels (0…1). */
 const LEAST_JAW = 0.02;
 const LEAST_CLICK = 0.001;
@@ -175,8 +178,8 @@ async function watch(duo: Duologue, output: Output, wish: Wish): Promise<Measure
   const syllables = stimuli.syllablesS.map((s) => answer(frames, clock, beginS + s, LEAST_JAW));
   const pixels = (canvas ? stimuli.syllablesS : []).map((s) => {
     const atMs = clock.enteredMs(beginS + s);
-    const mouth = pictures.mouthAround(atMs, WITHIN_MS);
-    return leavesRest(mouth, atMs + SOONEST_MS, WITHIN_MS, LEAST_PIXELS) - atMs;
+    const mouth = pictures.mouthAround(atMs, PIXELS_WITHIN_MS);
+    return leavesRest(mouth, atMs + SOONEST_MS, PIXELS_WITHIN_MS, LEAST_PIXELS, FEW_PICTURES) - atMs;
   });
   const lips = lagOf(smoothed(output.heard(clock, talkS, talkS + wish.seconds), LEVEL_MS), pictures.jaws);
   const { backend, adapter, reason } = after.info;
