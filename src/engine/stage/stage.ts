@@ -1,4 +1,4 @@
-import { type PerspectiveCamera, Scene, Vector3, type WebGLRenderer } from 'three';
+import { type Mesh, type PerspectiveCamera, Scene, Vector3, type WebGLRenderer } from 'three';
 import { EngineError } from '../../errors.ts';
 import type { Timeline } from '../timeline.ts';
 import { type Backdrop, type Background, makeBackdrop } from './backdrop.ts';
@@ -288,6 +288,8 @@ export class Stage {
     event.preventDefault();
     this.#lost = true;
     this.#drawing.forget();
+    // Three keeps the morph textures of a geometry, 14 MB of both faces, until it is disposed of; it is uploaded anew.
+    this.#scene.traverse((object) => (object as Mesh).geometry?.dispose());
     this.#onLost?.(
       new EngineError('lost', 'the graphics context was lost', {
         hint: 'The picture returns by itself when the browser gives the context back; else reload the page.',
