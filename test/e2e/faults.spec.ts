@@ -106,7 +106,15 @@ test.describe('in a running page', () => {
 
   test(FAULTS.contextLost.name, async () => {
     const picture = () => page.locator('#stage canvas').screenshot();
+    const session = await page.context().newCDPSession(page);
+    const buffers = async () => {
+      await session.send('HeapProfiler.collectGarbage');
+      const { backingStorageSize } = await session.send('Runtime.getHeapUsage');
+      return backingStorageSize / 1e6;
+    };
+    const heldMb = await buffers();
     await survive(FAULTS.contextLost);
+    expect((await buffers()) - heldMb, 'MB that a context leaves behind').toBeLessThan(5);
     expect(await told(page)).toMatchObject([{ kind: 'lost', hint: expect.stringContaining('by itself') }]);
     const before = await picture();
     await expect.poll(async () => (await picture()).equals(before), { timeout: 20_000 }).toBe(false);
