@@ -3,6 +3,8 @@ import { isOutOfMemory } from '../engine/backend/memory.ts';
 import type { BackendChoice } from '../engine/backend/open.ts';
 import { EngineError } from '../errors.ts';
 import { CrashPolicy } from './crash.policy.ts';
+import { compiled } from './kept.code.ts';
+import { RUNTIME_NAME } from './manifest.ts';
 import { LiveWorker } from './motion.live.ts';
 import type { MotionRequest, Origin, TakeOver, WorkerNews, WorkerStats } from './motion.protocol.ts';
 import { moving } from './rpc.ts';
@@ -47,6 +49,8 @@ export class MotionHost {
   #tier: Tier = 'visemes';
   #best: Tier | undefined;
   #files: ReadonlyMap<string, Blob> | undefined;
+  /** Held for the next worker, see {@link compiled}. */
+  #code: Promise<WebAssembly.Module | undefined> | undefined;
   #resting = false;
   /** A new conversation was asked for and has not been seen yet. */
   #renewed = false;
@@ -169,6 +173,7 @@ export class MotionHost {
     this.#over = why;
     this.#live?.end();
     this.#live = undefined;
+    this.#code = undefined;
     for (const read of this.#readers.splice(0)) read();
   }
 
@@ -199,7 +204,10 @@ export class MotionHost {
   }
 
   #hear(live: LiveWorker, { info, goal, best, files }: WorkerNews) {
-    if (files) this.#files = files;
+    if (files) {
+      this.#files = files;
+      this.#code ??= compiled(files.get(RUNTIME_NAME));
+    }
     if (live !== this.#live || !info) return;
     this.#tier = goal ?? info.backend;
     this.#best = best;
