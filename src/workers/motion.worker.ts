@@ -6,6 +6,7 @@ import { Conversation } from './conversation.ts';
 import { Files } from './fetch.ts';
 import { MODEL_FILES, RUNTIME_NAME } from './manifest.ts';
 import type { LoadRequest, MotionWorker, WorkerNews } from './motion.protocol.ts';
+import { movementBeside } from './movement.ts';
 import { serve } from './rpc.ts';
 import { type OpenTier, Tiers } from './tiers.ts';
 
@@ -29,6 +30,7 @@ function opener({ sampler }: LoadRequest, get: (name: string) => Promise<ArrayBu
     fetch: get,
     gpu: navigator.gpu as GPU | undefined,
     runtime: () => get(RUNTIME_NAME),
+    movement: movementBeside(() => get(RUNTIME_NAME)),
   };
   return async (choice, conditions) => {
     const { backend, models } = await openBackend(choice, sources, { sampler, conditions });

@@ -149,8 +149,10 @@ test('a talk saved amid a block goes on bit for bit', { timeout: 300_000 }, asyn
     const ticks: Float32Array[] = [];
     for (let n = from; n < to; n++) {
       const tick = await on.tick(mel.row(n).slice(), workOf(n, FACE_TO_FACE));
-      const { face, behaviour, codes, turn, body, phones, voicing } = tick;
-      const made = [face, behaviour, codes, turn, body, phones, voicing].flatMap((part) => [...(part ?? [])]);
+      const { face, behaviour, codes, turn, phones, voicing } = tick;
+      const made = [face, behaviour, codes, turn, await tick.body, phones, voicing].flatMap((part) => [
+        ...(part ?? []),
+      ]);
       ticks.push(F32(made));
     }
     return ticks;

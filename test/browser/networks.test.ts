@@ -152,7 +152,7 @@ suite('both backends give the same motion', { timeout: 300_000 }, async () => {
         const work = workOf(n, FACE_TO_FACE, stepsOf(given.sampler.steps).body);
         const [a, b] = [await wgsl.tick(mel.row(n).slice(), work), await wasm.tick(mel.row(n).slice(), work)];
         for (const name of ['face', 'behaviour', 'codes', 'turn', 'body', 'phones', 'voicing'] as const) {
-          const [ours, theirs] = [a[name], b[name]];
+          const [ours, theirs] = [await a[name], await b[name]];
           expect(ours === undefined, `${name} of tick ${n}`).toBe(theirs === undefined);
           if (!ours || !theirs) continue;
           counts[name] = (counts[name] ?? 0) + 1;

@@ -59,8 +59,11 @@ export type Tick = {
   readonly codes: Float32Array | undefined;
   /** [2] how much each person has the turn, 0 listening … 1 speaking. */
   readonly turn: Float32Array;
-  /** [2, 8, F] the block of `work.body` when it ended: 27 lower or 47 upper features in physical units. */
-  readonly body: Float32Array | undefined;
+  /**
+   * [2, 8, F] the block of `work.body` when it ended: 27 lower or 47 upper features in physical units. A promise where it
+   * is made on another thread; it settles before the next tick's frame is told.
+   */
+  readonly body: Float32Array | Promise<Float32Array | undefined> | undefined;
   /** [2, 40] phone probabilities of the frame. */
   readonly phones: Float32Array;
   /** [2] probability of voicing of the frame. */

@@ -68,6 +68,29 @@ export type Models = {
   readonly melSilence: number;
 };
 
+/** What behaviour and bodies need of them. */
+export type MovementModels = Pick<Models, 'dim' | 'body'> & {
+  /** Channels of a speech token. */
+  readonly encoder: Pick<SpeechEncoderConfig, 'C'>;
+};
+
+/** The weight files of behaviour and bodies. */
+export type MovementFiles = {
+  readonly dim: ArrayBuffer;
+  readonly lower: ArrayBuffer;
+  readonly upper: ArrayBuffer;
+};
+
+/** Reads and checks them; throws `asset` when one is damaged or of the wrong version. */
+export function movementModels({ dim, lower, upper }: MovementFiles): MovementModels {
+  const behaviour = dimModel(dim);
+  return {
+    dim: behaviour,
+    body: { lower: bodyModel(lower, 'body-lower'), upper: bodyModel(upper, 'body-upper') },
+    encoder: { C: behaviour.config.token },
+  };
+}
+
 /** Relative placement [2, 6] of two who face each other at 1.2 m: where a conversation begins unless told otherwise. */
 export const FACE_TO_FACE = Float32Array.of(0, 1.2, 1.2, 0, -1, 1 / 1.2, 0, 1.2, 1.2, 0, -1, 1 / 1.2);
 

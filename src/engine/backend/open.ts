@@ -4,6 +4,7 @@ import { stepsOf } from '../model/sampler.ts';
 import type { Backend, BackendOptions } from './backend.ts';
 import { type Fetch, loadModels, type Models } from './models.ts';
 import { type Candidate, firstFastEnough, WASM_LIMIT_MS, WEBGPU_LIMIT_MS } from './probe.ts';
+import type { OpenMovement } from './wasm.movement.ts';
 import type { WasmFiles } from './wasm.ts';
 
 /** Which backend the user asked for; `auto` measures and takes WGSL on a real GPU, else WebAssembly, else lips alone. */
@@ -15,6 +16,8 @@ export type BackendSources = {
   readonly gpu: GPU | undefined;
   /** Reads onnxruntime-web's WebAssembly; called only when a tier needs it. */
   readonly runtime: () => Promise<ArrayBuffer>;
+  /** Opens behaviour and bodies of the tier `wasm` somewhere else than on this thread. */
+  readonly movement?: OpenMovement;
 };
 
 /** The code of each tier, which a page fetches only when it is called for. */
@@ -79,7 +82,7 @@ export async function openBackend(
       ...WASM_GRAPHS.map(async (name) => [name, await files.graph(name)] as const),
     ]);
     const all = { runtime, graphs: Object.fromEntries(graphs) as WasmFiles['graphs'] };
-    return WasmBackend.open(await models, all, options, reason);
+    return WasmBackend.open(await models, all, options, reason, sources.movement);
   };
   const visemes = async (reason: string) => {
     const { VisemeBackend } = await CODE.visemes();

@@ -1,3 +1,4 @@
+import { invariant } from '../../errors.ts';
 import {
   blendTurns,
   drawCodes,
@@ -9,7 +10,7 @@ import {
 import type { SamplerOptions } from '../model/sampler.ts';
 import { PERSONS } from '../motion.ts';
 import type { MotionCodes } from './backend.ts';
-import type { Models } from './models.ts';
+import type { MovementModels } from './models.ts';
 import { Carried } from './wasm.carried.ts';
 import {
   dataOf,
@@ -54,7 +55,7 @@ export class WasmBehaviour {
   /** Rings, tails, last codes and motion, by the names of a saved state. */
   readonly state: LiveState;
   readonly #sessions: Sessions;
-  readonly #models: Models;
+  readonly #models: Pick<MovementModels, 'dim'>;
   readonly #options: SamplerOptions;
   readonly #predictor: Carried;
   readonly #decoder: Carried;
@@ -65,8 +66,10 @@ export class WasmBehaviour {
   readonly #indices = zeroIndices(ROWS, 2);
   readonly #predictorFeeds: Feeds;
   readonly #decoderFeeds: Feeds;
+  /** What the decoders made of the last codes. */
+  #roles: { readonly listener: Float32Array; readonly speaker: Float32Array } | undefined;
 
-  private constructor(sessions: Sessions, models: Models, options: SamplerOptions) {
+  private constructor(sessions: Sessions, models: Pick<MovementModels, 'dim'>, options: SamplerOptions) {
     const { config } = models.dim;
     const { C, heads, window, layers } = config;
     const channels = config.channels.length;
@@ -104,7 +107,7 @@ export class WasmBehaviour {
 
   /** Opens the three graphs; throws `asset` when one does not fit the weights. */
   static async open(
-    models: Models,
+    models: Pick<MovementModels, 'dim'>,
     graphs: Readonly<Record<keyof Sessions, ArrayBuffer>>,
     options: SamplerOptions,
   ) {
@@ -118,8 +121,21 @@ export class WasmBehaviour {
     return new WasmBehaviour(sessions, models, options);
   }
 
-  /** One frame, after its face; `onLogits` sees what the codes are drawn from, [4, 2, 256]. */
+  /** One frame: its codes, which nothing of its face is in, then what it shows; `onLogits` as in `draw`. */
   async step({ token, voicing, face }: Heard, onLogits?: (logits: Float32Array) => void): Promise<void> {
+    await this.draw(token, voicing, onLogits);
+    this.show(face);
+  }
+
+  /**
+   * Draws the codes of a frame from its tokens [2, C] and probabilities of voicing [2]; call `show` next. `onLogits` sees
+   * what the codes are drawn from, [4, 2, 256].
+   */
+  async draw(
+    token: Float32Array,
+    voicing: Float32Array,
+    onLogits?: (logits: Float32Array) => void,
+  ): Promise<void> {
     const { dim } = this.#models;
     const { temperature, topK } = dim.config;
     const { seed } = this.#options;
@@ -136,8 +152,14 @@ export class WasmBehaviour {
     const decoded = await this.#sessions.decoder.run(this.#decoderFeeds);
     this.#decoder.take(decoded);
     followTurn(this.#activity, voicing, this.turn);
-    const roles = { listener: dataOf(decoded.listener), speaker: dataOf(decoded.speaker) };
-    blendTurns(this.#motion, { ...roles, face, turn: this.turn }, dim);
+    this.#roles = { listener: dataOf(decoded.listener), speaker: dataOf(decoded.speaker) };
+  }
+
+  /** Puts the frame of the last codes together with its face [2, 51]. */
+  show(face: Float32Array): void {
+    invariant(this.#roles, 'behaviour: a frame is shown whose codes were not drawn');
+    const { dim } = this.#models;
+    blendTurns(this.#motion, { ...this.#roles, face, turn: this.turn }, dim);
     showBehaviour(this.behaviour, this.#motion, dim);
     this.#keepHead();
   }
@@ -209,7 +231,7 @@ const paths = (stack: string, layers: number) =>
 
 /** What one half of both VQ-VAEs carries; `inputs` are the channels of its convolution, which starts on `start`. */
 function carriedVq(
-  { dim }: Models,
+  { dim }: Pick<MovementModels, 'dim'>,
   half: 'encoder' | 'decoder',
   layers: number,
   inputs: number,

@@ -5,7 +5,7 @@ import { type DdimStep, ddimSteps } from '../model/schedule.ts';
 import { PERSONS } from '../motion.ts';
 import type { BodyNetwork, Conditions } from './backend.ts';
 import { BlockFrames } from './frames.ts';
-import type { BodyModel, Models } from './models.ts';
+import type { BodyModel, MovementModels } from './models.ts';
 import { Carried } from './wasm.carried.ts';
 import { type BlockInputs, ConditionInputs } from './wasm.conditions.ts';
 import { BlockSampler, branchesOf } from './wasm.sampler.ts';
@@ -44,7 +44,7 @@ export class WasmBody {
   private constructor(
     network: BodyNetwork,
     sessions: Sessions,
-    models: Models,
+    models: MovementModels,
     options: SamplerOptions,
     lower?: WasmBody,
   ) {
@@ -98,7 +98,7 @@ export class WasmBody {
    */
   static async open(
     network: BodyNetwork,
-    models: Models,
+    models: MovementModels,
     graphs: Readonly<Record<keyof Sessions, ArrayBuffer>>,
     options: SamplerOptions,
     lower?: WasmBody,

@@ -67,11 +67,15 @@ export type Feeds = Record<string, ort.Tensor>;
 /** A loaded graph. */
 export type Session = ort.InferenceSession;
 
-let last: Promise<unknown> = Promise.resolve();
-
-/** Does `work` when all work before it is done: the runtime has one stack, so runs must not overlap. */
-export function exclusively<T>(work: () => Promise<T>): Promise<T> {
-  const done = last.then(work);
-  last = done.catch(() => undefined);
-  return done;
+/** A queue: does what it is given when all that it was given before is done. */
+export function oneByOne(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const done = last.then(work);
+    last = done.catch(() => undefined);
+    return done;
+  };
 }
+
+/** The queue of the runtime, which has one stack, so that runs must not overlap. */
+export const exclusively = oneByOne();

@@ -16,8 +16,8 @@ export type StateTensors = Record<string, Float32Array>;
 export const copyState = (live: LiveState): StateTensors =>
   Object.fromEntries(Object.entries(live).map(([name, values]) => [name, values.slice()]));
 
-/** Copies a saved state over `live`; throws `asset` before it writes anything when an array is missing or of another size. */
-export function fillState(live: LiveState, { tensors }: BackendState) {
+/** Throws `asset` when a saved state lacks an array of `live`, or has one of another size. */
+export function checkState(live: LiveState, { tensors }: Pick<BackendState, 'tensors'>) {
   for (const [name, { length }] of Object.entries(live)) {
     const saved = tensors[name]?.length;
     if (saved !== length)
@@ -27,7 +27,12 @@ export function fillState(live: LiveState, { tensors }: BackendState) {
         { hint: 'Restore states with the networks and the sampler options that they were saved with.' },
       );
   }
-  for (const [name, values] of Object.entries(live)) values.set(tensors[name]);
+}
+
+/** Copies a saved state over `live`; throws `asset` before it writes anything where it does not fit. */
+export function fillState(live: LiveState, state: Pick<BackendState, 'tensors'>) {
+  checkState(live, state);
+  for (const [name, values] of Object.entries(live)) values.set(state.tensors[name]);
 }
 
 /** Puts the tokens [2, C] of a tick at the end of the newest ones, [2, n, C] oldest first. */

@@ -1,40 +1,25 @@
-import { invariant } from '../../errors.ts';
+import { turnsOf } from '../model/behaviour.ts';
 import { PERSONS } from '../motion.ts';
 import type {
   Backend,
   BackendInfo,
   BackendOptions,
   BackendState,
-  BodyNetwork,
-  BodyWork,
   Conditions,
   MotionCodes,
   Tick,
   TickWork,
 } from './backend.ts';
 import { FACE_TO_FACE, type Models } from './models.ts';
-import { WasmBehaviour } from './wasm.behaviour.ts';
-import { WasmBody } from './wasm.body.ts';
+import type { Movement } from './movement.ts';
 import { WasmEncoder } from './wasm.encoder.ts';
 import { WasmFace } from './wasm.face.ts';
-import { exclusively, runtimeVersion, useRuntime } from './wasm.session.ts';
-import { copyState, fillState, type LiveState, pushTokens } from './wasm.state.ts';
+import { MOVEMENT_GRAPHS, type OpenMovement, openMovement } from './wasm.movement.ts';
+import { exclusively, oneByOne, runtimeVersion, useRuntime } from './wasm.session.ts';
+import { checkState, copyState, fillState, type LiveState } from './wasm.state.ts';
 
 /** The ONNX graphs of a conversation, by the stems of their files. */
-export const WASM_GRAPHS = [
-  'speech-encoder',
-  'face',
-  'face-prefix',
-  'dim',
-  'dim-decoder',
-  'dim-encoder',
-  'body-lower',
-  'body-lower-cond',
-  'body-lower-prefix',
-  'body-upper',
-  'body-upper-cond',
-  'body-upper-prefix',
-] as const;
+export const WASM_GRAPHS = ['speech-encoder', 'face', 'face-prefix', ...MOVEMENT_GRAPHS] as const;
 
 /** What runs the networks in WebAssembly. */
 export type WasmFiles = {
@@ -43,156 +28,129 @@ export type WasmFiles = {
   readonly runtime: ArrayBuffer;
 };
 
-type Parts = {
-  readonly encoder: WasmEncoder;
-  readonly face: WasmFace;
-  readonly behaviour: WasmBehaviour;
-  readonly body: Readonly<Record<BodyNetwork, WasmBody>>;
-};
+type Parts = { readonly encoder: WasmEncoder; readonly face: WasmFace; readonly movement: Movement };
 
-/** Runs the networks as ONNX graphs in onnxruntime-web (WASM SIMD, one thread); TypeScript keeps the state. */
+/**
+ * Runs the networks as ONNX graphs in onnxruntime-web (WASM SIMD); TypeScript keeps the state. Encoder and face run here,
+ * behaviour and bodies where they were opened.
+ */
 export class WasmBackend implements Backend {
   readonly info: BackendInfo;
   readonly full = true;
   readonly #parts: Parts;
-  /** [2, 16, 256] the newest speech tokens, oldest first. */
-  readonly #tokens: Float32Array;
   readonly #live: LiveState;
+  readonly #inTurn = oneByOne();
   #ticks = 0;
+  #turn: Float32Array = new Float32Array(PERSONS);
 
-  private constructor(parts: Parts, models: Models, reason: string) {
-    const { encoder, face, behaviour, body } = parts;
+  private constructor(parts: Parts, reason: string) {
+    const { encoder, face, movement } = parts;
     this.#parts = parts;
-    this.#tokens = new Float32Array(PERSONS * models.body.lower.config.audioWindow * models.encoder.C);
-    this.#live = {
-      ...encoder.state,
-      ...face.state,
-      ...behaviour.state,
-      ...body.lower.state,
-      ...body.upper.state,
-      'body.tokens': this.#tokens,
-    };
-    this.info = { backend: 'wasm', adapter: `onnxruntime-web ${runtimeVersion()}, 1 thread`, reason };
+    this.#live = { ...encoder.state, ...face.state };
+    const threads = movement.elsewhere ? '2 workers' : '1 thread';
+    this.info = { backend: 'wasm', adapter: `onnxruntime-web ${runtimeVersion()}, ${threads}`, reason };
   }
 
-  /** Opens all graphs; throws `asset` when one does not fit its weights. */
-  static async open(models: Models, { graphs, runtime }: WasmFiles, options: BackendOptions, reason: string) {
+  /** Opens all graphs, behaviour and bodies by `open`; throws `asset` when one does not fit its weights. */
+  static async open(
+    models: Models,
+    { graphs, runtime }: WasmFiles,
+    options: BackendOptions,
+    reason: string,
+    open: OpenMovement = openMovement,
+  ) {
     useRuntime(runtime);
     const { sampler, conditions } = options;
-    return exclusively(async () => {
-      const encoder = await WasmEncoder.open(models, graphs['speech-encoder']);
-      const faceGraphs = { face: graphs.face, prefix: graphs['face-prefix'] };
-      const face = await WasmFace.open(models, faceGraphs, sampler);
-      const behaviourGraphs = {
-        predictor: graphs.dim,
-        decoder: graphs['dim-decoder'],
-        encoder: graphs['dim-encoder'],
-      };
-      const behaviour = await WasmBehaviour.open(models, behaviourGraphs, sampler);
-      const bodyGraphs = (network: BodyNetwork) => ({
-        denoise: graphs[`body-${network}`],
-        cond: graphs[`body-${network}-cond`],
-        prefix: graphs[`body-${network}-prefix`],
-      });
-      const lower = await WasmBody.open('lower', models, bodyGraphs('lower'), sampler);
-      const upper = await WasmBody.open('upper', models, bodyGraphs('upper'), sampler, lower);
-      const parts = { encoder, face, behaviour, body: { lower, upper } };
-      const backend = new WasmBackend(parts, models, reason);
-      await backend.#setConditions(conditions);
-      await backend.#reset(FACE_TO_FACE);
-      return backend;
+    const opening = open(models, graphs, options);
+    opening.catch(() => undefined); // awaited below, after what may fail first
+    const encoder = await exclusively(() => WasmEncoder.open(models, graphs['speech-encoder']));
+    const faceGraphs = { face: graphs.face, prefix: graphs['face-prefix'] };
+    const face = await exclusively(() => WasmFace.open(models, faceGraphs, sampler));
+    const backend = new WasmBackend({ encoder, face, movement: await opening }, reason);
+    await backend.setConditions(conditions);
+    await backend.reset();
+    return backend;
+  }
+
+  setConditions(conditions: Conditions): Promise<void> {
+    return this.#inTurn(async () => {
+      await exclusively(() => this.#parts.face.setConditions(conditions));
+      await this.#parts.movement.setConditions(conditions);
     });
   }
 
-  setConditions(conditions: Conditions) {
-    return exclusively(() => this.#setConditions(conditions));
-  }
-
   tick(mel: Float32Array, work: TickWork): Promise<Tick> {
-    return exclusively(async () => {
-      const { encoder, face, behaviour } = this.#parts;
-      const heard = await encoder.step(mel);
+    return this.#inTurn(async () => {
+      const { encoder, face, movement } = this.#parts;
+      const { token, phones, voicing } = await exclusively(() => encoder.step(mel));
       this.#ticks++;
-      pushTokens(this.#tokens, heard.token);
-      const weights = work.frame ? await face.sample(heard.token) : undefined;
-      if (weights) await behaviour.step({ ...heard, face: weights });
+      movement.hear(token, work.frame ? voicing : undefined);
+      const weights = work.frame ? await exclusively(() => face.sample(token)) : undefined;
+      const shown = weights && (await movement.show(weights));
+      if (shown) this.#turn = shown.turn;
       const tick = {
         face: weights,
-        behaviour: weights && behaviour.behaviour,
-        codes: weights && behaviour.codes,
-        turn: behaviour.turn,
-        phones: heard.phones,
-        voicing: heard.voicing,
+        behaviour: shown?.behaviour,
+        codes: shown?.codes,
+        turn: this.#turn,
+        phones,
+        voicing,
       };
       work.onFrame?.({ ...tick, body: undefined });
-      await face.settle();
-      const body = work.body && (await this.#moveBody(work.body));
-      return { ...tick, body };
+      const block = work.body && movement.move(work.body);
+      block?.catch(() => undefined); // whoever takes the block is told
+      await exclusively(() => face.settle());
+      return { ...tick, body: movement.elsewhere ? block : await block };
     });
   }
 
   encodeMotion(motion: Float32Array): Promise<MotionCodes> {
-    return this.#parts.behaviour.encode(motion);
+    return this.#parts.movement.encode(motion);
   }
 
   save(): Promise<BackendState> {
-    return exclusively(async () => {
-      const { face, body } = this.#parts;
-      const blocks = { lower: body.lower.blocks, upper: body.upper.blocks };
+    return this.#inTurn(async () => {
+      const { face, movement } = this.#parts;
+      const { blocks, tensors } = await movement.save();
       const counters = { ticks: this.#ticks, frames: face.frames, ...blocks };
-      return { version: 1, counters, tensors: copyState(this.#live) };
+      return { version: 1, counters, tensors: { ...copyState(this.#live), ...tensors } };
     });
   }
 
-  restore(state: BackendState) {
-    return exclusively(async () => {
+  restore(state: BackendState): Promise<void> {
+    return this.#inTurn(async () => {
+      const { encoder, face, movement } = this.#parts;
+      checkState(this.#live, state);
+      await movement.restore(state);
       fillState(this.#live, state);
-      const { encoder, face, behaviour, body } = this.#parts;
-      const { ticks, frames, lower, upper } = state.counters;
+      const { ticks, frames } = state.counters;
       this.#ticks = ticks;
       encoder.resume(ticks);
       face.resume(frames);
-      behaviour.resume(frames);
-      body.lower.resume(lower);
-      body.upper.resume(upper);
+      this.#turn = new Float32Array(PERSONS);
+      turnsOf(state.tensors['dim.activity']!, this.#turn);
     });
   }
 
-  reset(placement: Float32Array = FACE_TO_FACE) {
-    return exclusively(() => this.#reset(placement));
+  reset(placement: Float32Array = FACE_TO_FACE): Promise<void> {
+    return this.#inTurn(async () => {
+      const { encoder, face, movement } = this.#parts;
+      this.#ticks = 0;
+      this.#turn = new Float32Array(PERSONS);
+      encoder.reset();
+      face.reset();
+      await movement.reset(placement);
+    });
   }
 
   dispose() {
-    const { encoder, face, behaviour, body } = this.#parts;
-    void exclusively(async () => {
-      for (const part of [encoder, face, behaviour, body.lower, body.upper]) part.dispose();
+    const { encoder, face, movement } = this.#parts;
+    void this.#inTurn(async () => {
+      movement.dispose();
+      await exclusively(async () => {
+        encoder.dispose();
+        face.dispose();
+      });
     });
-  }
-
-  async #setConditions(conditions: Conditions) {
-    const { face, body } = this.#parts;
-    await face.setConditions(conditions);
-    await body.lower.setConditions(conditions);
-    await body.upper.setConditions(conditions);
-  }
-
-  async #reset(placement: Float32Array) {
-    const { encoder, face, behaviour, body } = this.#parts;
-    this.#ticks = 0;
-    this.#tokens.fill(0);
-    encoder.reset();
-    face.reset();
-    behaviour.reset();
-    await body.lower.reset(placement);
-    await body.upper.reset(placement);
-  }
-
-  async #moveBody({ network, from, to, placement }: BodyWork) {
-    const body = this.#parts.body[network];
-    if (from === 0) {
-      invariant(placement, 'body: a block begins without a placement');
-      await body.begin({ tokens: this.#tokens, placement, head: this.#parts.behaviour.head });
-    }
-    return body.denoise(from, to);
   }
 }

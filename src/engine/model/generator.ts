@@ -71,6 +71,8 @@ export class Generator {
   readonly #head = new Float32Array(PERSONS * 3);
   #preset: Placement;
   #ticks = 0;
+  /** The block that is being made on another thread. */
+  #coming: Promise<void> | undefined;
 
   /** `lookahead` in ticks: the frame of tick n is n − lookahead; `steps` of the sampler. */
   constructor(
@@ -116,10 +118,11 @@ export class Generator {
       made = this.#finish(frameIndex, tick, tick.face, begin);
       onFrame?.(made);
     };
+    if (share?.begins) await this.#coming; // it is told where the block before it leads
     const body = share && this.#workOf(share);
     const tick = await this.#backend.tick(mel, { frame, onFrame: show, ...(body && { body }) });
     show(tick);
-    if (share && tick.body) this.#takeBlock(share, tick.body);
+    if (share && tick.body) this.#take(share, tick.body);
     return made;
   }
 
@@ -130,6 +133,7 @@ export class Generator {
 
   /** Starts a new conversation at frame 0, where `preset` places the two. */
   async reset(preset = this.#preset) {
+    await this.#coming;
     this.#preset = preset;
     this.#ticks = 0;
     this.#schedule.reset();
@@ -143,6 +147,7 @@ export class Generator {
    * new one begins where the two stand now.
    */
   async change(backend: Backend, state?: BackendState) {
+    await this.#coming;
     this.#body.placementInto(this.#placement);
     if (state) await backend.restore(state);
     else {
@@ -154,6 +159,7 @@ export class Generator {
 
   /** A copy of everything remembered; a conversation restored from it goes on bit for bit on the same backend. */
   async save(): Promise<GeneratorState> {
+    await this.#coming;
     return {
       version: 1,
       ticks: this.#ticks,
@@ -179,6 +185,14 @@ export class Generator {
     if (!begins) return { network, from, to };
     this.#body.placementInto(this.#placement);
     return { network, from, to, placement: this.#placement };
+  }
+
+  #take(share: BodyShare, block: NonNullable<Tick['body']>) {
+    if (block instanceof Float32Array) return this.#takeBlock(share, block);
+    this.#coming = block.then(
+      (frames) => frames && this.#takeBlock(share, frames),
+      () => undefined, // whoever made it fails at the next tick, too
+    );
   }
 
   #takeBlock({ network, block }: BodyShare, frames: Float32Array) {

@@ -1,0 +1,151 @@
+import { invariant } from '../../errors.ts';
+import type { SamplerOptions } from '../model/sampler.ts';
+import { PERSONS } from '../motion.ts';
+import type { BackendOptions, BackendState, BodyNetwork, BodyWork, Conditions } from './backend.ts';
+import type { MovementModels } from './models.ts';
+import type { Movement, MovementState, Shown } from './movement.ts';
+import { WasmBehaviour } from './wasm.behaviour.ts';
+import { WasmBody } from './wasm.body.ts';
+import { exclusively } from './wasm.session.ts';
+import { copyState, fillState, type LiveState, pushTokens } from './wasm.state.ts';
+
+/** The ONNX graphs of behaviour and bodies, by the stems of their files. */
+export const MOVEMENT_GRAPHS = [
+  'dim',
+  'dim-decoder',
+  'dim-encoder',
+  'body-lower',
+  'body-lower-cond',
+  'body-lower-prefix',
+  'body-upper',
+  'body-upper-cond',
+  'body-upper-prefix',
+] as const;
+
+/** Those graphs, read. */
+export type MovementGraphs = Readonly<Record<(typeof MOVEMENT_GRAPHS)[number], ArrayBuffer>>;
+
+/** Behaviour and bodies as ONNX graphs, on this thread. */
+export class WasmMovement implements Movement {
+  readonly elsewhere = false;
+  readonly #behaviour: WasmBehaviour;
+  readonly #body: Readonly<Record<BodyNetwork, WasmBody>>;
+  /** [2, 16, 256] the newest speech tokens, oldest first. */
+  readonly #tokens: Float32Array;
+  readonly #live: LiveState;
+  /** The codes of the frame under way. */
+  #drawn: Promise<void> = Promise.resolve();
+
+  private constructor(
+    behaviour: WasmBehaviour,
+    body: Readonly<Record<BodyNetwork, WasmBody>>,
+    { encoder, body: { lower } }: MovementModels,
+  ) {
+    this.#behaviour = behaviour;
+    this.#body = body;
+    this.#tokens = new Float32Array(PERSONS * lower.config.audioWindow * encoder.C);
+    this.#live = {
+      ...behaviour.state,
+      ...body.lower.state,
+      ...body.upper.state,
+      'body.tokens': this.#tokens,
+    };
+  }
+
+  /** Opens all graphs; the runtime must be set up. Call `setConditions` and `reset` next. Throws `asset` when one does not fit its weights. */
+  static async open(models: MovementModels, graphs: MovementGraphs, sampler: SamplerOptions) {
+    const behaviour = await WasmBehaviour.open(
+      models,
+      { predictor: graphs.dim, decoder: graphs['dim-decoder'], encoder: graphs['dim-encoder'] },
+      sampler,
+    );
+    const bodyGraphs = (network: BodyNetwork) => ({
+      denoise: graphs[`body-${network}`],
+      cond: graphs[`body-${network}-cond`],
+      prefix: graphs[`body-${network}-prefix`],
+    });
+    const lower = await WasmBody.open('lower', models, bodyGraphs('lower'), sampler);
+    const upper = await WasmBody.open('upper', models, bodyGraphs('upper'), sampler, lower);
+    return new WasmMovement(behaviour, { lower, upper }, models);
+  }
+
+  hear(token: Float32Array, voicing: Float32Array | undefined): void {
+    this.#drawn = exclusively(async () => {
+      pushTokens(this.#tokens, token);
+      if (voicing) await this.#behaviour.draw(token, voicing);
+    });
+    this.#drawn.catch(() => undefined); // `show` says it
+  }
+
+  async show(face: Float32Array): Promise<Shown> {
+    await this.#drawn;
+    const { behaviour, codes, turn } = this.#behaviour;
+    this.#behaviour.show(face);
+    return { behaviour, codes, turn };
+  }
+
+  move({ network, from, to, placement }: BodyWork): Promise<Float32Array | undefined> {
+    return exclusively(async () => {
+      const body = this.#body[network];
+      if (from === 0) {
+        invariant(placement, 'body: a block begins without a placement');
+        await body.begin({ tokens: this.#tokens, placement, head: this.#behaviour.head });
+      }
+      return body.denoise(from, to);
+    });
+  }
+
+  encode(motion: Float32Array) {
+    return this.#behaviour.encode(motion);
+  }
+
+  setConditions(conditions: Conditions): Promise<void> {
+    return exclusively(async () => {
+      await this.#body.lower.setConditions(conditions);
+      await this.#body.upper.setConditions(conditions);
+    });
+  }
+
+  save(): Promise<MovementState> {
+    return exclusively(async () => {
+      const { lower, upper } = this.#body;
+      return { blocks: { lower: lower.blocks, upper: upper.blocks }, tensors: copyState(this.#live) };
+    });
+  }
+
+  restore(state: BackendState): Promise<void> {
+    return exclusively(async () => {
+      fillState(this.#live, state);
+      const { frames, lower, upper } = state.counters;
+      this.#behaviour.resume(frames);
+      this.#body.lower.resume(lower);
+      this.#body.upper.resume(upper);
+    });
+  }
+
+  reset(placement: Float32Array): Promise<void> {
+    return exclusively(async () => {
+      this.#tokens.fill(0);
+      this.#behaviour.reset();
+      await this.#body.lower.reset(placement);
+      await this.#body.upper.reset(placement);
+    });
+  }
+
+  dispose(): void {
+    void exclusively(async () => {
+      for (const part of [this.#behaviour, this.#body.lower, this.#body.upper]) part.dispose();
+    });
+  }
+}
+
+/** Opens behaviour and bodies somewhere, with conditions set and at rest. */
+export type OpenMovement = (
+  models: MovementModels,
+  graphs: MovementGraphs,
+  options: BackendOptions,
+) => Promise<Movement>;
+
+/** Opens them on this thread. */
+export const openMovement: OpenMovement = (models, graphs, { sampler }) =>
+  exclusively(() => WasmMovement.open(models, graphs, sampler));
