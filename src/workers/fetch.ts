@@ -1,3 +1,4 @@
+import { isOutOfMemory } from '../engine/backend/memory.ts';
 import { EngineError } from '../errors.ts';
 import { FileCache, type Group, nameIn } from './cache.ts';
 import { type DownloadError, type DownloadOptions, download, PATIENCE, type Patience } from './download.ts';
@@ -226,6 +227,12 @@ export class Files {
   }
 
   #unread(name: string, from: URL, cause: DownloadError): EngineError {
+    if (isOutOfMemory(cause))
+      return new EngineError(
+        'unsupported',
+        `There is not enough memory for ${from.pathname}: ${cause.message}`,
+        { hint: 'Close other tabs and programs, then reload the page.', cause },
+      );
     const hint =
       cause.why === 'network'
         ? 'Check the network, and that another site allows the request (CORS); then reload the page.'

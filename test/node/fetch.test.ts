@@ -367,6 +367,23 @@ test('when the network is back, the same files are asked for again, and only tho
   expect(reports.at(-1)).toEqual([TOTAL, TOTAL]);
 });
 
+test('no memory for a file is told as that, and not as a file that is missing', async () => {
+  const Real = Uint8Array;
+  vi.stubGlobal(
+    'Uint8Array',
+    new Proxy(Real, {
+      construct(target, args, as) {
+        if (args[0] === sizes['a.bin']) throw new RangeError('Array buffer allocation failed');
+        return Reflect.construct(target, args, as);
+      },
+    }),
+  );
+  const error = await failure(visit().files.get('a.bin'));
+  expect(error).toMatchObject({ name: 'EngineError', kind: 'unsupported' });
+  expect(error.message).toContain('There is not enough memory for /a.bin');
+  expect(error.hint).toContain('Close other tabs');
+});
+
 test('an insecure page says so, checks what it can, and keeps nothing', async () => {
   const said = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
   vi.stubGlobal('isSecureContext', false);
