@@ -32,6 +32,7 @@ export type Watch = { readonly visible: boolean; readonly running: boolean };
 const LONGEST_BEAT_MS = 1000;
 
 const GOES_ON = 'It goes on by itself: another worker takes over, with the lips at once.';
+const WAITS = 'It goes on by itself as soon as the network is back.';
 const MEMORY_HINT = 'Close other tabs, or choose `backend: visemes`, which needs the least memory.';
 
 /** Starts the motion worker's script. */
@@ -56,6 +57,9 @@ export class MotionHost {
   #renewed = false;
   #over: EngineError | undefined;
   #restart: ReturnType<typeof setTimeout> | undefined;
+  /** Aborted when nobody waits for the network any more. */
+  readonly #disposal = new AbortController();
+  #waitsForNetwork = false;
   #readers: (() => void)[] = [];
   #stats: WorkerStats | undefined;
   /** Counters of workers that are no more. */
@@ -170,6 +174,7 @@ export class MotionHost {
   /** Ends the worker; whoever waits for it, now or later, gets `why`. */
   dispose(why: EngineError): void {
     clearTimeout(this.#restart);
+    this.#disposal.abort();
     this.#over = why;
     this.#live?.end();
     this.#live = undefined;
@@ -244,13 +249,15 @@ export class MotionHost {
     if (this.#stats) this.#past = added(this.#past, this.#stats);
     if (this.#stats) this.#stats = { ...this.#stats, ...NO_COUNTERS };
     this.#past = { ...this.#past, restarts: this.#past.restarts + 1 };
-    return { why, livedMs: live?.livedMs ?? 0, outOfMemory: isOutOfMemory(cause ?? why), cause };
+    // What another worker has loaded can only fail because the network does not give it again.
+    const unreached = live?.unreached === true || (cause instanceof EngineError && cause.kind === 'asset');
+    return { why, livedMs: live?.livedMs ?? 0, outOfMemory: isOutOfMemory(cause ?? why), unreached, cause };
   }
 
   /** Says what happened, and starts another worker, or gives up. Before `run`, whoever loads is told instead. */
-  #crashed({ why, livedMs, outOfMemory, cause }: Ended) {
+  #crashed({ why, livedMs, outOfMemory, unreached, cause }: Ended) {
     if (this.#over || !this.#place) return;
-    const next = this.#policy.after({ tier: this.#tier, livedMs, outOfMemory });
+    const next = this.#policy.after({ tier: this.#tier, livedMs, outOfMemory, unreached });
     const message = `The motion worker ${why}.`;
     if (!next) {
       this.#over = new EngineError(
@@ -265,11 +272,16 @@ export class MotionHost {
       this.#place.error(this.#over);
       return;
     }
-    const hint = outOfMemory ? `${GOES_ON} ${MEMORY_HINT}` : GOES_ON;
-    this.#place.error(new EngineError('lost', message, { hint, cause }));
+    const hint = unreached ? WAITS : outOfMemory ? `${GOES_ON} ${MEMORY_HINT}` : GOES_ON;
+    if (!(unreached && this.#waitsForNetwork))
+      this.#place.error(new EngineError('lost', message, { hint, cause }));
+    this.#waitsForNetwork = unreached;
     const takeOver = { tier: next.tier, why: `the motion worker ${why}`, best: this.#best };
-    this.#restart = setTimeout(() => void this.#takeOver(takeOver), next.waitMs);
+    const goOn = () => void this.#takeOver(takeOver);
     this.#tier = next.tier;
+    if (unreached && !navigator.onLine)
+      window.addEventListener('online', goOn, { once: true, signal: this.#disposal.signal });
+    else this.#restart = setTimeout(goOn, next.waitMs);
   }
 
   async #takeOver(takeOver: TakeOver) {
@@ -296,6 +308,7 @@ type Ended = {
   readonly why: string;
   readonly livedMs: number;
   readonly outOfMemory: boolean;
+  readonly unreached: boolean;
   readonly cause: unknown;
 };
 

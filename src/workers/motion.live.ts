@@ -39,6 +39,8 @@ export class LiveWorker {
   silentMs = 0;
   /** Why it ended. */
   ended: string | undefined;
+  /** Its script did not come. */
+  unreached = false;
   readonly #worker: Worker;
   readonly #listener: LiveListener;
   readonly #news = new MessageChannel();
@@ -56,6 +58,7 @@ export class LiveWorker {
     this.motion = connect<MotionWorker>(worker);
     worker.onerror = (event) => {
       event.preventDefault();
+      this.unreached = !event.message;
       listener.failed(`failed: ${event.message || 'its script failed to load'}`);
     };
     worker.onmessageerror = () => listener.failed('was sent what it cannot read');

@@ -305,6 +305,22 @@ test('crashes: the same tier twice, a lower one the third time in a minute, and 
   expect(lived('visemes', 0)?.waitMs).toBe(250);
 });
 
+test('a worker whose code the network does not give is no crash: it is tried for minutes, and the tier stays', () => {
+  const policy = new CrashPolicy(() => 0);
+  const unreached = { tier: 'wasm', livedMs: 0, outOfMemory: false, unreached: true } as const;
+  let waitedMs = 0;
+  for (let next = policy.after(unreached); next; next = policy.after(unreached)) {
+    expect(next.tier).toBe('wasm');
+    expect(next.waitMs).toBeLessThanOrEqual(10_000);
+    waitedMs += next.waitMs;
+  }
+  expect(waitedMs).toBeGreaterThan(240_000);
+  expect(waitedMs).toBeLessThan(360_000);
+  // one that came, and crashed, begins the count anew
+  expect(policy.after({ ...unreached, unreached: false })?.waitMs).toBe(250);
+  expect(policy.after(unreached)).toEqual({ tier: 'wasm', waitMs: 250 });
+});
+
 test('what says that memory is used up, and what does not', () => {
   const inner = new EngineError('lost', 'gone', { cause: new Error('Out of memory') });
   for (const error of [
