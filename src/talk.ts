@@ -78,6 +78,8 @@ export abstract class Talk {
   #info: BackendInfo;
   #conditions: Conditions;
   #disposed = false;
+  /** Frames that were lost before anybody could be heard, while the page came up; undefined until then. */
+  #lostBefore: number | undefined;
 
   protected constructor(
     { host, info, conditions }: TalkParts,
@@ -130,6 +132,7 @@ export abstract class Talk {
    * a laptop that sleeps, does so for no longer than it must.
    */
   async start(): Promise<void> {
+    this.#lostBefore ??= this.#lost;
     await this.#keeper.start();
   }
 
@@ -143,6 +146,7 @@ export abstract class Talk {
    * except for a `MediaStream` or a track, which is usually a microphone. Throws `unsupported` for what gives no sound.
    */
   attach(person: Person, source: VoiceSource, { play = !isLive(source) } = {}): Voice {
+    this.#lostBefore ??= this.#lost;
     return this.#voices.attach(person, source, play);
   }
 
@@ -154,6 +158,7 @@ export abstract class Talk {
 
   /** The microphones of the two, who are seen to speak but not played; see {@link Microphones}. `reset` closes them. */
   get microphones(): Microphones {
+    this.#lostBefore ??= this.#lost;
     return this.#voices.microphones;
   }
 
@@ -163,6 +168,7 @@ export abstract class Talk {
    * anything else, and when ten minutes are waiting.
    */
   pushSamples(person: Person, samples: Float32Array, sampleRateHz: number): void {
+    this.#lostBefore ??= this.#lost;
     this.#voices.pushSamples(person, samples, sampleRateHz);
   }
 
@@ -261,7 +267,7 @@ export abstract class Talk {
       lateFrames,
       heldFrames,
       heldBodyFrames: made?.heldBodyFrames ?? 0,
-      lostFrames: (made?.skippedFrames ?? 0) + (made?.droppedFrames ?? 0) + this.#player.staleFrames,
+      lostFrames: this.#lost - (this.#lostBefore ?? this.#lost),
       gapSamples: made?.gapSamples ?? 0,
       restarts: made?.restarts ?? 0,
       level: [this.#levels[0](), this.#levels[1]()],
@@ -321,6 +327,11 @@ export abstract class Talk {
 
   /** Shows whether a person sits. */
   protected abstract seat(person: Person, sits: boolean): void;
+
+  get #lost(): number {
+    const { skippedFrames = 0, droppedFrames = 0 } = this.#host.stats ?? {};
+    return skippedFrames + droppedFrames + this.#player.staleFrames;
+  }
 
   #show(frame: ArrivedFrame, isFirst: boolean) {
     if (isFirst) {
