@@ -70,6 +70,7 @@ export class Stage {
   /** True while a headset shows the scene. */
   #resting = false;
   #lost = false;
+  #losses = 0;
   #disposed = false;
 
   /** Opens a stage that draws with a renderer that can be had. */
@@ -287,6 +288,7 @@ export class Stage {
   readonly #contextLost = (event: Event) => {
     event.preventDefault();
     this.#lost = true;
+    this.#losses++;
     this.#drawing.forget();
     // Three keeps the morph textures of a geometry, 14 MB of both faces, until it is disposed of; it is uploaded anew.
     this.#scene.traverse((object) => (object as Mesh).geometry?.dispose());
@@ -297,8 +299,11 @@ export class Stage {
     );
   };
 
-  readonly #contextRestored = () => {
-    this.#lost = false;
+  /** All programs are compiled anew: beside the page, where the driver can, so that only the picture waits for them. */
+  readonly #contextRestored = async () => {
+    const losses = this.#losses;
+    await this.renderer.compileAsync(this.#scene, this.camera).catch(() => undefined);
+    if (losses === this.#losses) this.#lost = false;
   };
 }
 
