@@ -1,11 +1,14 @@
 import type { DuologueStats } from '../../src/index.ts';
 import type { Outcome } from '../../test/faults/faults.ts';
+import type { Load } from './machine.ts';
 import type { Memory } from './memory.ts';
 
 /** One look at the page. */
 export type Sample = {
   readonly atS: number;
   readonly memory: Memory;
+  /** Who had the processors since the sample before. */
+  readonly load: Load | null;
   readonly stats: DuologueStats;
   /** Frames that reached the page, and those of them that the picture had passed. */
   readonly arrived: { readonly frames: number; readonly late: number };
@@ -30,7 +33,8 @@ export type Judgement = {
   readonly what: string;
   readonly found: string;
   readonly goal: string;
-  readonly good: boolean;
+  /** Undefined when nobody can tell, because others had the machine. */
+  readonly good: boolean | undefined;
 };
 
 const MOST_GROWTH = 0.05;
@@ -39,6 +43,8 @@ const MOST_LATE = 0.005;
 const MOST_RECOVERY_MS = 2000;
 /** Who has waited longer than this for an answer will not get one. */
 const HANGS_MS = 15_000;
+/** When others have more of the processors than that, what is late may be late because of them. */
+const MOST_TAKEN = 0.1;
 
 const median = (values: readonly number[]) =>
   [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
@@ -56,7 +62,12 @@ function ends(
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
 const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
 
-/** What is to be said of a run; late frames and skew are judged only where nobody made them late on purpose. */
+const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+
+/**
+ * What is to be said of a run. Late frames are judged only where nobody made them late on purpose; what fails in time on a
+ * machine that was taken away is not judged at all.
+ */
 export function judge({ faults, warmUpS, samples, outcomes, errors, alive }: Run): Judgement[] {
   const warm = samples.filter(({ atS }) => atS >= warmUpS);
   const judged: Judgement[] = [];
@@ -69,6 +80,18 @@ export function judge({ faults, warmUpS, samples, outcomes, errors, alive }: Run
     const goal = `≤ ${percent(MOST_GROWTH)}`;
     add(what, `${megabytes(from)} → ${megabytes(to)}, ${percent(grown)}`, goal, grown <= MOST_GROWTH);
   };
+  const loads = warm.flatMap(({ load }) => load ?? []);
+  const [stolen, others] = [mean(loads.map(({ stolen }) => stolen)), mean(loads.map(({ others }) => others))];
+  const taken = loads.length > 0 && stolen + others > MOST_TAKEN;
+  const inTime = (what: string, found: string, goal: string, good: boolean) =>
+    judged.push({ what, found, goal, good: good || !taken ? good : undefined });
+  if (loads.length > 0)
+    judged.push({
+      what: 'processor time that others took',
+      found: `${percent(stolen)} stolen, ${percent(others)} other programs`,
+      goal: `≤ ${percent(MOST_TAKEN)} to judge what is late`,
+      good: taken ? undefined : true,
+    });
   add('the page lives', alive ? 'yes' : 'no', 'yes', alive);
   growth('JavaScript of the page', ({ memory }) => memory.pageBytes);
   growth('JavaScript of the workers', ({ memory }) => memory.workerBytes);
@@ -76,20 +99,17 @@ export function judge({ faults, warmUpS, samples, outcomes, errors, alive }: Run
   growth('resident, the browser', ({ memory }) => memory.treeBytes);
   growth('measured by the page', ({ memory }) => memory.agentBytes);
   const [first, last] = [warm[0], warm.at(-1)];
-  if (!faults && first && last) {
+  if (first && last) {
     const since = (of: (stats: DuologueStats) => number) => of(last.stats) - of(first.stats);
     const lost = since(({ lostFrames }) => lostFrames);
     const frames = since(({ frames }) => frames) + lost;
     const late = since(({ lateFrames }) => lateFrames) + lost;
-    add(
-      'late or lost frames',
-      `${late} of ${frames}, ${percent(late / frames)}`,
-      `< ${percent(MOST_LATE)}`,
-      late < MOST_LATE * frames,
-    );
+    const share = `${late} of ${frames}, ${percent(late / frames)}`;
+    if (faults) add('late or lost frames', share, 'not judged among faults', true);
+    else inTime('late or lost frames', share, `< ${percent(MOST_LATE)}`, late < MOST_LATE * frames);
     const [from, to] = ends(warm, ({ stats }) => stats.skewMsP50);
     const drift = to - from;
-    add(
+    inTime(
       'drift of the skew',
       `${from.toFixed(1)} → ${to.toFixed(1)} ms`,
       `within ±${MOST_DRIFT_MS} ms`,
@@ -100,12 +120,10 @@ export function judge({ faults, warmUpS, samples, outcomes, errors, alive }: Run
     const slow = outcomes.filter(({ recoveryMs }) => recoveryMs === null || recoveryMs > MOST_RECOVERY_MS);
     const times = outcomes.map(({ recoveryMs }) => recoveryMs ?? Number.POSITIVE_INFINITY);
     const found = `${outcomes.length} faults, median ${median(times).toFixed(0)} ms, longest ${Math.max(...times).toFixed(0)} ms, ${slow.length} too long`;
-    add(
-      'moving again after a fault',
-      found,
-      `≤ ${MOST_RECOVERY_MS} ms each`,
-      outcomes.length > 0 && slow.length === 0,
-    );
+    const never = outcomes.length === 0 || slow.some(({ recoveryMs }) => recoveryMs === null);
+    const goal = `≤ ${MOST_RECOVERY_MS} ms each`;
+    if (never) add('moving again after a fault', found, goal, false);
+    else inTime('moving again after a fault', found, goal, slow.length === 0);
   }
   const hanging = samples.at(-1)?.pending.filter(({ ms }) => ms > HANGS_MS) ?? [];
   const verbs = hanging.map(({ verb, ms }) => `${verb} for ${(ms / 1000).toFixed(0)} s`).join(', ');
