@@ -109,7 +109,7 @@ test('growth wgsl', { timeout: 900_000 }, async () => {
 });
 
 test('growth ten minutes', { timeout: 1_800_000 }, async () => {
-  const backend = await openWasm(1);
+  const backend = await openWasm('here', 1);
   const generator = generatorOf(backend, 1);
   await generator.reset();
   const how = 'listening, faces and codes at one step, every tick run';

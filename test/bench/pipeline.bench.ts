@@ -31,8 +31,9 @@ test('pipeline wgsl', { timeout: 600_000 }, async () => {
   backend.dispose();
 });
 
-test('pipeline wasm', { timeout: 600_000 }, async () => {
-  const backend = await openWasm();
-  await talk(backend, backend.info.adapter, 304, 0);
-  backend.dispose();
-});
+for (const where of ['here', 'beside'] as const)
+  test(`pipeline wasm ${where}`, { timeout: 600_000 }, async () => {
+    const backend = await openWasm(where);
+    await talk(backend, backend.info.adapter, 304, 0);
+    backend.dispose();
+  });

@@ -5,7 +5,9 @@ import { wasmRuntimeUrl } from '../../src/engine/backend/wasm.runtime.ts';
 import { WASM_GRAPHS, WasmBackend, type WasmFiles } from '../../src/engine/backend/wasm.ts';
 import { WebgpuBackend } from '../../src/engine/backend/webgpu.ts';
 import { Generator } from '../../src/engine/model/generator.ts';
+import { DEFAULT_STEPS, type Steps } from '../../src/engine/model/sampler.ts';
 import { type Gpu, openGpu } from '../../src/kernels/gpu.ts';
+import { movementBeside } from '../../src/workers/movement.ts';
 
 const bytes = async (url: string) => {
   const response = await fetch(url);
@@ -17,7 +19,7 @@ const bytes = async (url: string) => {
 export const models = await loadModels((name) => bytes(`/models/${name}`));
 
 /** The shipped sampler, of both persons as they are unless told otherwise. */
-export const optionsOf = (steps = 4): BackendOptions => ({
+export const optionsOf = (steps: Steps = DEFAULT_STEPS): BackendOptions => ({
   sampler: { steps, eta: 0, seed: 1 },
   conditions: { style: [0, 1], facing: [1, 1], emotion: [0, 0] },
 });
@@ -26,13 +28,13 @@ export const optionsOf = (steps = 4): BackendOptions => ({
 export const nameOf = (gpu: Gpu) => (gpu.software ? `${gpu.adapterName} [software]` : gpu.adapterName);
 
 /** Opens our kernels on a device of their own. */
-export async function openWgsl(steps = 4) {
+export async function openWgsl(steps: Steps = DEFAULT_STEPS) {
   const gpu = await openGpu(navigator.gpu);
   return { gpu, backend: await WebgpuBackend.open(gpu, models, optionsOf(steps), 'bench') };
 }
 
-/** Opens the ONNX graphs in WebAssembly, one thread. */
-export async function openWasm(steps = 4) {
+/** Opens the ONNX graphs in WebAssembly, on this thread or as the product does: behaviour and bodies in a worker beside. */
+export async function openWasm(where: 'here' | 'beside' = 'here', steps: Steps = DEFAULT_STEPS) {
   const graphs = await Promise.all(
     WASM_GRAPHS.map(async (name) => [name, await bytes(`/models/${name}.onnx`)] as const),
   );
@@ -40,11 +42,12 @@ export async function openWasm(steps = 4) {
     graphs: Object.fromEntries(graphs) as WasmFiles['graphs'],
     runtime: await bytes(wasmRuntimeUrl),
   };
-  return WasmBackend.open(models, files, optionsOf(steps), 'bench');
+  const movement = where === 'beside' ? movementBeside(async () => files.runtime) : undefined;
+  return WasmBackend.open(models, files, optionsOf(steps), 'bench', movement);
 }
 
 /** The generator of a backend, which schedules frames and bodies as in a talk. */
-export const generatorOf = (backend: Backend, steps = 4) =>
+export const generatorOf = (backend: Backend, steps: Steps = DEFAULT_STEPS) =>
   new Generator(backend, models.encoder.lookahead, steps);
 
 /** Speech-like numbers in the range of log-mel values. */
