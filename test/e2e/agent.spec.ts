@@ -33,7 +33,7 @@ test('the agent answers when the turn is over, and stops in mid-word when interr
   context,
   baseURL,
 }, info) => {
-  const { page, said } = await caller(context, script(2.6), rateHz, 3, 20);
+  const { page, said } = await caller(context, script(3.6), rateHz, 3, 20);
   // Listens to all that goes to the loudspeaker, as a recorder at the output would.
   await page.addInitScript(() => {
     const connect = AudioNode.prototype.connect as (this: AudioNode, ...given: unknown[]) => AudioNode;
@@ -128,7 +128,8 @@ test('the agent answers when the turn is over, and stops in mid-word when interr
   const voiceMs = (loud.at(-1)! - interrupted) * 1000;
   const lipsMs = (open.at(-1)! - interrupted) * 1000;
   console.log(
-    `voice stops ${voiceMs.toFixed(0)} ms after the interruption was noticed, lips ${lipsMs.toFixed(0)} ms; a picture takes up to ${pictureMs.toFixed(0)} ms`,
+    `breaks in ${(interrupted - answered).toFixed(2)} s into the answer, ${loud.length} blocks of which sounded; ` +
+      `voice stops ${voiceMs.toFixed(0)} ms after the interruption was noticed, lips ${lipsMs.toFixed(0)} ms; a picture takes up to ${pictureMs.toFixed(0)} ms`,
   );
   // It was speaking, and with its mouth; the user is not played back.
   expect(loud.length).toBeGreaterThan(50);

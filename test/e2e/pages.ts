@@ -5,7 +5,7 @@ import { ARKIT_51 } from '../../src/engine/motion.ts';
 import type { Call } from '../../src/index.ts';
 import { launchWith } from './browser.ts';
 import type { Observed } from './curves.ts';
-import { watchConsole } from './observe.ts';
+import { watchConsole, watchLoudness } from './observe.ts';
 import { padded, writeWav } from './sound.ts';
 
 declare global {
@@ -84,22 +84,10 @@ async function drawingSeldom(context: BrowserContext, pictureEveryMs: number): P
  * enters the graph, and the jaws of the frames that are shown, both on the page's audio clock.
  */
 export async function watch(page: Page): Promise<void> {
-  await page.evaluate(async (jaw) => {
+  await watchLoudness(page);
+  await page.evaluate((jaw) => {
     const duo = window.duologue!;
-    const { context } = duo;
-    const recorder = `registerProcessor('loudness', class extends AudioWorkletProcessor {
-      process([input]) {
-        const block = input[0];
-        let sum = 0;
-        if (block) for (const v of block) sum += v * v;
-        this.port.postMessage([currentFrame / sampleRate, block ? Math.sqrt(sum / block.length) : 0]);
-        return true;
-      }
-    });`;
-    await context.audioWorklet.addModule(
-      URL.createObjectURL(new Blob([recorder], { type: 'text/javascript' })),
-    );
-    const loudness = [0, 1].map(() => ({ times: [] as number[], values: [] as number[] }));
+    const { inputs, loudness } = window.listened!;
     window.seen = { loudness, frames: [], roles: [] };
     duo.on('frame', ({ contextTimeS, face }) => {
       const half = face.length / 2;
@@ -110,14 +98,6 @@ export async function watch(page: Page): Promise<void> {
       });
     });
     const attach = duo.attach.bind(duo);
-    const inputs = [0, 1].map((person) => {
-      const watcher = new AudioWorkletNode(context, 'loudness', { numberOfOutputs: 0 });
-      watcher.port.onmessage = ({ data: [time, rms] }) => {
-        loudness[person]!.times.push(time);
-        loudness[person]!.values.push(rms);
-      };
-      return watcher;
-    });
     duo.attach = (person, source, options) => {
       if (source instanceof AudioNode) source.connect(inputs[person]!);
       return attach(person, source, options);
