@@ -36,6 +36,7 @@ export class SharedMotion {
   readonly #cameAt: number[] = [];
   #leads = true;
   #role: MotionRole | undefined;
+  #wasSilent = false;
   #closed = false;
 
   constructor(duo: MotionSink, channel: MotionChannel, onRole: (role: MotionRole, reason: string) => void) {
@@ -83,7 +84,11 @@ export class SharedMotion {
 
   #watch() {
     const last = this.#cameAt.at(-1) ?? Number.NEGATIVE_INFINITY;
-    if (this.#role === 'following' && performance.now() - last > SILENT_MS) {
+    const silent = performance.now() - last > SILENT_MS;
+    // After a moment in which the page stood still, what came meanwhile is heard only behind this look.
+    const still = silent && this.#wasSilent;
+    this.#wasSilent = silent;
+    if (this.#role === 'following' && still) {
       this.#cameAt.length = 0;
       this.#become('fallback', 'no motion has come from the other side for a second');
     }
