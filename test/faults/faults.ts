@@ -78,15 +78,19 @@ export const FAULTS = {
     inflict: (page) => freeze(page, 3000, (type) => type === 'renderer'),
   },
   asleep: {
-    name: 'the laptop sleeps for 20 s, and its sound does not wake',
+    name: 'the laptop sleeps for 10 s, and its sound does not wake',
     async inflict(page) {
       await page.evaluate('faults.suspend()');
-      await freeze(page, 20_000, () => true);
+      await freeze(page, 10_000, () => true);
     },
   },
   soundSuspended: { name: 'the system suspends the sound', inflict: inPage('faults.suspend()') },
   trackEnds: { name: 'a track ends', inflict: inPage('faults.endTrack()') },
   offline: { name: 'the network is gone for 3 s', inflict: (page) => offline(page, 3000) },
+  crashOffline: {
+    name: 'the motion worker throws while the network is gone for 6 s',
+    inflict: (page) => offline(page, 6000, `faults.worker('throw')`),
+  },
 } as const satisfies Record<string, Fault>;
 
 /** How a page came through a fault; times in milliseconds. */
