@@ -200,11 +200,12 @@ test('full motion comes back after the lips, and a stumble opens it anew', {
   const { frames, errors, tiers, motion, info } = await open('wasm');
   expect(info.backend).toBe('wasm');
   await motion(10);
+  const whole = tiers.length;
   breakIt('close');
-  await expect.poll(() => errors.length, { timeout: 60_000 }).toBe(1);
-  const closed = tiers.length;
-  await expect.poll(() => tiers.at(-1)?.backend, { timeout: 120_000 }).toBe('wasm');
-  expect(tiers.slice(closed).map(({ backend }) => backend)).toContain('visemes');
+  await expect
+    .poll(() => tiers.slice(whole).map(({ backend }) => backend), { timeout: 120_000 })
+    .toEqual(expect.arrayContaining(['visemes', 'wasm']));
+  expect(errors).toHaveLength(1);
   expect(tiers.at(-1)?.reason).toContain('another one took over');
   await motion(20);
   const before = tiers.length;
