@@ -1,4 +1,5 @@
-// The motion worker on devices that a test can destroy: a message on the channel `mortal` destroys all of them.
+// The motion worker on devices that a test can break: a message on the channel `mortal` destroys all of them, or tells
+// them that memory is used up.
 import '../../src/workers/motion.worker.ts';
 
 const devices: GPUDevice[] = [];
@@ -9,6 +10,10 @@ GPUAdapter.prototype.requestDevice = async function (...args) {
   return device;
 };
 const channel = new BroadcastChannel('mortal');
-channel.onmessage = () => {
-  for (const device of devices.splice(0)) device.destroy();
+channel.onmessage = ({ data }: MessageEvent<'destroy' | 'memory'>) => {
+  for (const device of devices.splice(0)) {
+    const error = new GPUOutOfMemoryError('no memory');
+    if (data === 'destroy') device.destroy();
+    else device.dispatchEvent(new GPUUncapturedErrorEvent('uncapturederror', { error }));
+  }
 };

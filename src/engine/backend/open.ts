@@ -2,6 +2,7 @@ import { EngineError } from '../../errors.ts';
 import { type Gpu, openGpu } from '../../kernels/gpu.ts';
 import { stepsOf } from '../model/sampler.ts';
 import type { Backend, BackendOptions } from './backend.ts';
+import { isOutOfMemory } from './memory.ts';
 import { type Fetch, loadModels, type Models } from './models.ts';
 import { type Candidate, firstFastEnough, WASM_LIMIT_MS, WEBGPU_LIMIT_MS } from './probe.ts';
 import type { OpenMovement } from './wasm.movement.ts';
@@ -52,7 +53,12 @@ export async function openBackend(
   models.catch(() => undefined); // awaited below; a failing GPU must not leave it unhandled
   let gpu: Gpu | undefined;
   const webgpu = async (reason: string, real: boolean) => {
-    const found = await openGpu(sources.gpu);
+    const found: Gpu = await openGpu(sources.gpu, {
+      onError: (error) => {
+        // Whatever runs without its memory gives wrong motion; without its device it is mended like any that is lost.
+        if (isOutOfMemory(error)) found.dispose();
+      },
+    });
     if (real && found.software) {
       found.dispose();
       return `only a software adapter is here (${found.adapterName}), on which WebAssembly is faster`;
