@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { chromium, expect, type Page, test } from '@playwright/test';
+import { type BrowserContext, chromium, expect, type Page, test } from '@playwright/test';
 import type { Bleed } from '../../src/index.ts';
 import { launchWith } from './browser.ts';
 import { openDemo, watchConsole } from './observe.ts';
@@ -58,6 +58,18 @@ async function wavOf(recording: string, index: number): Promise<string> {
   return file;
 }
 
+/** Blocks the microphone for the page's site, as a user does in the browser's own controls. */
+async function block(page: Page, context: BrowserContext) {
+  const browser = await context.browser()!.newBrowserCDPSession();
+  const { targetInfo } = await (await context.newCDPSession(page)).send('Target.getTargetInfo');
+  await browser.send('Browser.setPermission', {
+    permission: { name: 'microphone' },
+    setting: 'denied',
+    origin: new URL(page.url()).origin,
+    browserContextId: targetInfo.browserContextId!,
+  });
+}
+
 const FILES = await Promise.all(RECORDINGS.map(wavOf));
 type Told = { bleed: Bleed; timeS: number };
 
@@ -92,6 +104,8 @@ for (const [index, recording] of RECORDINGS.entries())
       expect(said).toEqual([]);
     });
 
+    // Where in its file a microphone begins does not depend on the voice: one of them is enough.
+    if (index > 0) return;
     test('opened some seconds apart, it is found all the same', async ({ baseURL }) => {
       const { page, said } = await openListening(file, baseURL);
       await noteBleed(page);
@@ -144,7 +158,7 @@ test('the pickers hold both microphones, with levels; one device may serve both,
   await expect(page.locator('#bleed')).toContainText('Both microphones hear the same voice', {
     timeout: 30_000,
   });
-  // A permission that is taken back ends the tracks, as pulling the plug does.
+  // The user blocks the microphone in the browser's own controls, which ends the tracks as pulling the plug does.
   await page.evaluate(() => {
     window.lost = [];
     const { microphones } = window.duologue!;
@@ -152,11 +166,15 @@ test('the pickers hold both microphones, with levels; one device may serve both,
       window.lost!.push(`${person} ${device.label} ${error.name} ${error.hint !== ''}`),
     );
   });
-  await context.clearPermissions();
+  await block(page, context);
   await expect
     .poll(() => page.evaluate(() => [...window.lost!].sort()))
     .toEqual([0, 1].map((person) => `${person} Fake Audio Input 1 EngineError true`));
   for (const person of [0, 1]) await expect(page.locator(`#device-${person}`)).toHaveValue('');
+  const notice = page.locator('#notice');
+  await expect(notice).toContainText('told not to give this page the microphone');
+  await expect(notice).toContainText('Allow the microphone beside the address of the page');
+  await notice.locator('button').click();
   await page.locator('#stop').click();
   await expect(page.locator('#bleed')).toBeHidden();
   expect(said).toEqual([]);

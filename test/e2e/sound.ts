@@ -16,12 +16,11 @@ export function recordedVoice(): string {
   return 'public/sample/a.flac';
 }
 
-/** Several recorded voices, of three people where the recordings are at hand, else parts of the sample conversation. */
+/** Recorded voices of three people where the recordings are at hand, else both of the sample conversation. */
 export function recordedVoices(): string[] {
   const data = path.resolve(RECORDINGS, '../..');
   const recorded = [
     path.join(RECORDINGS, 'arctic_a0032_1592747822.flac'),
-    path.join(RECORDINGS, 'arctic_b0228_1592536224.flac'),
     path.join(data, 'speech-dc-tts/flac/LJ003-0030.flac'),
     path.join(data, 'face-grid-s1/flac/bbaf5a.flac'),
   ].filter(existsSync);
