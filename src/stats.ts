@@ -28,7 +28,7 @@ export type DuologueStats = {
   readonly heldFrames: number;
   /** Frames for which the bodies were held, because their block was late. */
   readonly heldBodyFrames: number;
-  /** Frames left out because the machine fell two seconds behind, or the page could not take them. */
+  /** Frames left out because the machine fell two seconds behind, or the page could not take them, since somebody can be heard. */
   readonly lostFrames: number;
   /** 16 kHz samples that never came and were taken as silence. */
   readonly gapSamples: number;
