@@ -130,6 +130,7 @@ let begun = Date.now();
 const atS = () => (Date.now() - begun) / 1000;
 
 const machine = new MachineWatch();
+const lookAtMachine = async () => machine.look([process.pid, ...(await processes(page)).map(({ id }) => id)]);
 
 async function sample(memory) {
   const look = await within(
@@ -141,8 +142,7 @@ async function sample(memory) {
   );
   told.push(...look.told.map((error) => ({ atS: atS(), ...error })));
   const used = await memory.measure();
-  const own = [process.pid, ...(await processes(page)).map(({ id }) => id)];
-  const load = machine.look(own);
+  const load = await lookAtMachine();
   samples.push({ atS: atS(), memory: used, load, ...look, told: undefined });
   const { stats, pending } = samples.at(-1);
   row([
@@ -225,6 +225,7 @@ try {
     'tier',
   ]);
   row(['', 'MB', 'MB', 'MB', 'MB', 'ms', 'ms', 'ms', 'ms', '', '', '', '', '', '%', '']);
+  await lookAtMachine();
   begun = Date.now();
   const untilS = minutes * 60;
   const breaking = values.faults ? inflict(untilS) : undefined;
