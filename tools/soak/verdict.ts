@@ -49,6 +49,16 @@ const MOST_TAKEN = 0.1;
 const median = (values: readonly number[]) =>
   [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
+/** The samples of the tier that ran longest: another one takes other memory, and that is no growth. */
+function ofOneTier(samples: readonly Sample[]): readonly Sample[] {
+  const byTier = new Map<string, Sample[]>();
+  for (const sample of samples) {
+    const { backend } = sample.stats.info;
+    byTier.set(backend, [...(byTier.get(backend) ?? []), sample]);
+  }
+  return [...byTier.values()].sort((a, b) => b.length - a.length)[0] ?? [];
+}
+
 /** Medians of what is known in the first and in the last tenth of a run after it has warmed up. */
 function ends(
   samples: readonly Sample[],
@@ -70,11 +80,12 @@ const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / 
  */
 export function judge({ faults, warmUpS, samples, outcomes, errors, alive }: Run): Judgement[] {
   const warm = samples.filter(({ atS }) => atS >= warmUpS);
+  const same = ofOneTier(warm);
   const judged: Judgement[] = [];
   const add = (what: string, found: string, goal: string, good: boolean) =>
     judged.push({ what, found, goal, good });
   const growth = (what: string, of: (sample: Sample) => number | null | undefined) => {
-    const [from, to] = ends(warm, of);
+    const [from, to] = ends(same, of);
     if (Number.isNaN(from)) return;
     const grown = to / from - 1;
     const goal = `≤ ${percent(MOST_GROWTH)}`;
@@ -107,7 +118,7 @@ export function judge({ faults, warmUpS, samples, outcomes, errors, alive }: Run
     const share = `${late} of ${frames}, ${percent(late / frames)}`;
     if (faults) add('late or lost frames', share, 'not judged among faults', true);
     else inTime('late or lost frames', share, `< ${percent(MOST_LATE)}`, late < MOST_LATE * frames);
-    const [from, to] = ends(warm, ({ stats }) => stats.skewMsP50);
+    const [from, to] = ends(same, ({ stats }) => stats.skewMsP50);
     const drift = to - from;
     inTime(
       'drift of the skew',
