@@ -71,6 +71,8 @@ export class Output {
 }
 
 const NEAR_MS = 1000;
+/** Where the context does not tell how long its bursts are. */
+const LONGEST_BURST_S = 0.1;
 
 /** Notes how the clocks of context and page stand to each other, to tell afterwards what was when. */
 export class Clock {
@@ -94,11 +96,16 @@ export class Clock {
 
   /**
    * The context time (ms) that sound entered the graph with at a moment of the page: `currentTime` moves in bursts, and
-   * between two of them time goes on.
+   * between two of them, a buffer apart, time goes on. A machine that stops the audio thread for longer takes that time from
+   * the context.
    */
   renderedMs(nowMs: number): number {
-    const near = this.#near(nowMs).map(({ renderedMs }) => renderedMs);
-    return nowMs + Math.max(...near);
+    const near = this.#near(nowMs);
+    const closest = near.reduce((a, b) => (Math.abs(b.nowMs - nowMs) < Math.abs(a.nowMs - nowMs) ? b : a));
+    const ahead = Math.max(...near.map(({ renderedMs }) => renderedMs));
+    return (
+      nowMs + Math.min(ahead, closest.renderedMs + (this.#context.baseLatency || LONGEST_BURST_S) * 1000)
+    );
   }
 
   /** When the sound of a context time entered the graph (ms of the page). */

@@ -1,11 +1,12 @@
 /** What is asked of an audio context; times in seconds, `performanceTime` in milliseconds. */
 export type ContextTime = {
   readonly currentTime: number;
+  readonly baseLatency?: number;
   readonly outputLatency?: number;
   getOutputTimestamp?(): { readonly contextTime?: number; readonly performanceTime?: number };
 };
 
-/** Sound is rendered in bursts, between which `currentTime` stands still for at most so long (s). */
+/** Sound is rendered in bursts of `baseLatency`, between which `currentTime` stands still; where that is not told, for at most so long (s). */
 const LONGEST_BURST_S = 0.1;
 /** An early burst is forgotten at this rate, so that time that the audio thread lost is lost here too. */
 const FORGET = 0.05;
@@ -28,11 +29,11 @@ export class AudioClock {
 
   /** The context time (s) that sound enters the graph with now: never earlier than `currentTime`. */
   renderedS(nowMs = performance.now()): number {
-    const { currentTime } = this.#context;
+    const { currentTime, baseLatency } = this.#context;
     const elapsedS = Math.max(0, nowMs - this.#readMs) / 1000 || 0;
     this.#aheadS = Math.max(currentTime - nowMs / 1000, this.#aheadS - FORGET * elapsedS);
     this.#readMs = nowMs;
-    return Math.min(this.#aheadS + nowMs / 1000, currentTime + LONGEST_BURST_S);
+    return Math.min(this.#aheadS + nowMs / 1000, currentTime + (baseLatency || LONGEST_BURST_S));
   }
 
   /** The context time (s) of the sound that leaves the loudspeaker at `atMs`, which may lie a little ahead. */
