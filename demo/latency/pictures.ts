@@ -5,6 +5,7 @@ import type { Curve } from './curves.ts';
 /** Where the mouth is in a close-up, as shares of the picture: left, top, width, height. */
 const MOUTH = [0.4, 0.5, 0.13, 0.13] as const;
 const PIXELS = [20, 14] as const;
+const LEAST_PICTURE_MS = 1000 / 30 - 4;
 const VIEWER = new Vector3(0, 1.4, 2);
 
 /** One picture: when it was begun, both jaws, and the pixels of person 0's mouth where it was drawn. */
@@ -45,11 +46,15 @@ export class Pictures {
     const jaws = jawsOf(duo);
     this.#each = each;
     this.#paper = new OffscreenCanvas(...PIXELS).getContext('2d', { willReadFrequently: true })!;
+    let lastMs = Number.NEGATIVE_INFINITY;
     // The stage asked before us, and so draws before us.
     const next = (beganMs: number) => {
       if (!this.#running) return;
       requestAnimationFrame(next);
       this.#each(beganMs);
+      // Without a renderer as many pictures as there are frames: what more would tell, slower processors need for the motion.
+      if (!canvas && beganMs - lastMs < LEAST_PICTURE_MS) return;
+      lastMs = beganMs;
       if (!canvas) duo.update(VIEWER);
       const mouth = canvas ? this.#read(canvas) : undefined;
       if (canvas && !mouth) return;
