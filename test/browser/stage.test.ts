@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { FACE_CHANNELS, frameSample } from '../../src/engine/motion.ts';
 import { type Character, loadCharacter } from '../../src/engine/stage/character.ts';
 import { Stage } from '../../src/engine/stage/stage.ts';
@@ -189,8 +189,11 @@ describe('stage', () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     stage.renderer.forceContextRestore();
     await restored;
-    stage.render(0, 2);
-    expect(pixels(stage).some((value, i) => i % 4 !== 3 && value > 60)).toBe(true);
+    // The picture returns when its programs are compiled anew.
+    await vi.waitFor(() => {
+      stage.render(0, 2);
+      expect(pixels(stage).some((value, i) => i % 4 !== 3 && value > 60)).toBe(true);
+    }, 10_000);
   });
 });
 
