@@ -29,6 +29,8 @@ export type PeerOptions = {
 const MOTION = 'motion';
 const LOSSY = { ordered: false, maxRetransmits: 0 } as const;
 const FIRST_WAY_MS = 6000;
+/** An offer that is not answered for so long did not arrive, such as one that came before the other side was there. */
+const ANSWER_MS = 1500;
 const RESTART_AFTER_MS = 2000;
 const RESTART_EVERY_MS = 4000;
 /** Without a way for so long, the connection itself is given up. */
@@ -51,6 +53,7 @@ export class Peer {
   #ignoring = false;
   #restart: ReturnType<typeof setTimeout> | undefined;
   #reopen: ReturnType<typeof setTimeout> | undefined;
+  #unanswered: ReturnType<typeof setTimeout> | undefined;
   #withoutWaySince = performance.now();
   #state: PeerState = 'connecting';
   #closed = false;
@@ -119,6 +122,7 @@ export class Peer {
     this.#closed = true;
     clearTimeout(this.#restart);
     clearTimeout(this.#reopen);
+    clearTimeout(this.#unanswered);
     this.connection.close();
   }
 
@@ -127,11 +131,19 @@ export class Peer {
       this.#offering = true;
       await this.connection.setLocalDescription();
       this.#options.send({ description: this.connection.localDescription });
+      clearTimeout(this.#unanswered);
+      this.#unanswered = setTimeout(() => this.#sayAgain(), ANSWER_MS);
     } catch {
       // Closed meanwhile, or an offer of the other side came first: then there is nothing to offer.
     } finally {
       this.#offering = false;
     }
+  }
+
+  #sayAgain() {
+    if (this.#closed || this.connection.signalingState !== 'have-local-offer') return;
+    this.#options.send({ description: this.connection.localDescription });
+    this.#unanswered = setTimeout(() => this.#sayAgain(), ANSWER_MS);
   }
 
   async #takeSignal({ description, candidate }: PeerSignal) {
@@ -180,10 +192,8 @@ export class Peer {
       this.#break();
       return;
     }
-    // An offer without an answer was lost, or its answer was; nothing new can be offered before there is one.
-    if (this.connection.signalingState === 'have-local-offer')
-      this.#options.send({ description: this.connection.localDescription });
-    else this.connection.restartIce();
+    // An offer without an answer is said again; nothing new can be offered before there is one.
+    if (this.connection.signalingState !== 'have-local-offer') this.connection.restartIce();
     this.#restart = setTimeout(() => this.#findWay(), RESTART_EVERY_MS);
   }
 
