@@ -1,6 +1,11 @@
 import type { BackendState, BodyWork, Conditions } from '../engine/backend/backend.ts';
 import type { Movement } from '../engine/backend/movement.ts';
-import { type OpenMovement, openMovement } from '../engine/backend/wasm.movement.ts';
+import {
+  MOVEMENT_GRAPHS,
+  type MovementGraphs,
+  type OpenMovement,
+  openMovement,
+} from '../engine/backend/wasm.movement.ts';
 import { EngineError } from '../errors.ts';
 import type { MovementWorker } from './movement.protocol.ts';
 import { connect } from './rpc.ts';
@@ -35,9 +40,8 @@ class RemoteMovement implements Movement {
   open(...[models, graphs, options, runtime]: [...Parameters<OpenMovement>, ArrayBuffer]): Promise<void> {
     const { dim, body } = models;
     const files = { dim: dim.file, lower: body.lower.file, upper: body.upper.file };
-    const names = Object.keys(graphs).filter((name) => /^(dim|body)/.test(name));
-    const own = Object.fromEntries(names.map((name) => [name, graphs[name as keyof typeof graphs]]));
-    const request = { files, graphs: own as typeof graphs, runtime, options };
+    const own = Object.fromEntries(MOVEMENT_GRAPHS.map((name) => [name, graphs[name]]));
+    const request = { files, graphs: own as MovementGraphs, runtime, options };
     return this.#ask(() => this.#remote.open(request), MOST_LOOKS - OPENING_LOOKS);
   }
 

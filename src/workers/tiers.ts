@@ -210,7 +210,7 @@ export class Tiers {
 }
 
 const WORDS: Readonly<Record<Failure, string>> = {
-  lost: 'lost its device',
+  lost: 'was lost',
   memory: 'ran out of memory',
   other: 'failed',
 };
