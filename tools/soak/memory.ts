@@ -5,6 +5,9 @@ import { processes } from '../../test/faults/faults.ts';
 const PAGE_BYTES = 4096;
 const PATIENCE_MS = 10_000;
 
+/** Chromium starts its service for language models some minutes after itself, whatever the page does: 97 MB. */
+const OWN_AFFAIRS = 'on_device_model.mojom.OnDeviceModelService';
+
 /** Bytes in use after garbage was collected. */
 export type Memory = {
   /** Objects of the page's own thread, and buffers that they hold. */
@@ -12,7 +15,10 @@ export type Memory = {
   /** The same of all its workers; null when one of them does not answer. */
   readonly workerBytes: number | null;
   readonly workers: number;
-  /** Resident memory of all processes of the browser, and of the page's alone; null where there is no /proc. */
+  /**
+   * Resident memory of all processes of the browser but those of {@link OWN_AFFAIRS}, and of the page's alone; null where
+   * there is no /proc.
+   */
   readonly treeBytes: number | null;
   readonly rendererBytes: number | null;
   /** What `measureUserAgentSpecificMemory` says; null where the page is not isolated. */
@@ -75,7 +81,7 @@ export class MemoryWatch {
     const tree = await processes(this.#page);
     const resident = (which: readonly { id: number }[]) => {
       try {
-        return which.reduce((sum, { id }) => sum + residentBytes(id), 0);
+        return which.reduce((sum, { id }) => sum + (isOwnAffair(id) ? 0 : residentBytes(id)), 0);
       } catch {
         return null;
       }
@@ -118,6 +124,8 @@ export class MemoryWatch {
     }
   }
 }
+
+const isOwnAffair = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(OWN_AFFAIRS);
 
 const residentBytes = (pid: number) =>
   Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES;
