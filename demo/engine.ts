@@ -51,7 +51,7 @@ export async function openEngine<Other>(
   }
 }
 
-/** A sound file that speaks instead of the user's microphone: `?voice=ADDRESS`. */
+/** A sound file that speaks instead of the user's microphone: `?voice=ADDRESS`; in a call from when the other can hear it. */
 export async function voiceFile({ context }: Duologue, address: string): Promise<AudioBuffer> {
   return context.decodeAudioData(await (await fetch(address)).arrayBuffer());
 }

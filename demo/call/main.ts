@@ -42,8 +42,16 @@ function signalAddress() {
   return `${scheme}://${location.hostname}:8788`;
 }
 
-/** Our voice: a stream, and what hears of the streams that follow it when another microphone is chosen. */
-type OwnVoice = { stream: MediaStream; own?: OwnMicrophone; onStream?: (stream: MediaStream) => void };
+/**
+ * Our voice: a stream, and what hears of the streams that follow it when another microphone is chosen. A file begins when
+ * the other can hear it.
+ */
+type OwnVoice = {
+  stream: MediaStream;
+  own?: OwnMicrophone;
+  onStream?: (stream: MediaStream) => void;
+  begin?: () => void;
+};
 
 /** The user's microphone. The call itself gives it to the person whom it makes of the user. */
 async function listen({ context }: Duologue): Promise<OwnVoice> {
@@ -69,9 +77,13 @@ async function speak(duo: Duologue, address: string): Promise<OwnVoice> {
   const source = new AudioBufferSourceNode(duo.context, { buffer: await voiceFile(duo, address) });
   const to = duo.context.createMediaStreamDestination();
   source.connect(to);
-  source.start();
-  stops.push(() => source.stop());
-  return { stream: to.stream };
+  stops.push(() => source.disconnect());
+  let begun = false;
+  const begin = () => {
+    if (!begun) source.start();
+    begun = true;
+  };
+  return { stream: to.stream, begin };
 }
 
 async function begin(duo: Duologue) {
@@ -109,6 +121,7 @@ function meet(call: Call, voice: OwnVoice) {
   byId(`name-${call.person}`).textContent = 'You';
   byId(`name-${1 - call.person}`).textContent = 'The other';
   const show = (state: CallState) => {
+    if (state === 'connected') voice.begin?.();
     if (state === 'ended') leave(SAID.ended);
     else enter(state, SAID[state]);
   };

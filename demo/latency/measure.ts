@@ -60,7 +60,7 @@ export type Measured = {
 };
 
 /** WebAssembly is compiled for speed while it runs, and a page has its hands full when it was just loaded. */
-const WARM_UP_S = 8;
+const WARM_UP_S = 12;
 /** The part of the time that clicks and syllables have; the rest is the sample conversation. */
 const STIMULI_SHARE = 0.6;
 /** An answer comes within this time, and no sooner than a frame can be made. */

@@ -1,4 +1,5 @@
 import { splitFrame } from '../engine/audio/block.ts';
+import { MEL_SILENCE } from '../engine/audio/logmel.ts';
 import { TICK_LENGTH, Voices } from '../engine/audio/voices.ts';
 import type { Backend } from '../engine/backend/backend.ts';
 import type { GeneratedFrame, Generator } from '../engine/model/generator.ts';
@@ -14,6 +15,12 @@ const MOST_BACKLOG = 60;
 
 /** Tick times kept for the percentiles: ten seconds. */
 const KEPT_TICKS = 300;
+
+/**
+ * Ticks of silence that are worked on while no sound has come yet, as before the gesture that lets a page hear: WebAssembly is
+ * compiled for speed while it runs, and a tick takes a third of its first time after about so many.
+ */
+const WARMING_TICKS = 300;
 
 type Change = {
   readonly old: Backend;
@@ -47,6 +54,9 @@ export class Conversation {
   #resting = false;
   #change: Change | undefined;
   #inRun = false;
+  #warmedTicks = 0;
+  /** What the generator remembers is nobody's talk. */
+  #isWarming = false;
   #finish: (() => void) | undefined;
 
   /**
@@ -164,9 +174,11 @@ export class Conversation {
     }
     while (this.#sound.pull(this.#soundBlock)) this.#voices.pushBlock(this.#soundBlock);
     if (!this.#voices.pull(this.#mel)) {
-      await this.#sound.wait(100);
+      if (!(await this.#warmUp())) await this.#sound.wait(100);
       return;
     }
+    if (this.#isWarming) await this.#generator.reset();
+    this.#isWarming = false;
     // What lies between is a gap of seconds: the page slept, or another worker went on.
     while (this.#generator.ticks < this.#voices.tickIndex - 1) this.#generator.skip();
     if (this.#voices.waiting > MOST_BACKLOG) this.#dropBacklog();
@@ -177,6 +189,17 @@ export class Conversation {
     if (frame) this.#tickMs.add(performance.now() - begin);
     else if (effort === 'listen') this.#skippedFrames++;
     await this.#turn();
+  }
+
+  /** Works on silence, unseen, if nothing was heard yet; false when there is no need for it. */
+  async #warmUp(): Promise<boolean> {
+    if (this.#voices.startFrame !== undefined || this.#warmedTicks >= WARMING_TICKS) return false;
+    if (!this.#generator.warms) return false;
+    this.#warmedTicks++;
+    this.#isWarming = true;
+    await this.#generator.tick(this.#mel.fill(MEL_SILENCE));
+    await this.#turn();
+    return true;
   }
 
   /** Leaves out all but the newest tick: who is that far behind would show nothing in time by hearing the rest. */

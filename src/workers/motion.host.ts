@@ -78,15 +78,23 @@ export class MotionHost {
 
   /**
    * Starts a worker and loads the networks; `progress` takes messages [loadedBytes, totalBytes]. Throws what loading throws,
-   * and `bug` when the worker does not start.
+   * `asset` when the worker's script does not come, and `bug` when it does not start.
    */
   async load(progress: MessagePort): Promise<BackendInfo> {
     const live = this.#begin();
     const answer = await live.answer(live.load(this.#request, { progress }));
     if (this.#over) throw this.#over;
+    if (!answer && live.unreached)
+      throw new EngineError(
+        'asset',
+        'A part of the engine cannot be fetched: the script of the motion worker does not load.',
+        {
+          hint: 'Check the network, serve the script beside the page, and let the Content-Security-Policy allow it as a worker.',
+        },
+      );
     if (!answer)
       throw new EngineError('bug', `The motion worker does not start: it ${live.ended ?? 'ended'}.`, {
-        hint: 'Serve the script beside the page, and let the Content-Security-Policy allow it as a worker.',
+        hint: 'Reload the page; if it happens again, report it with what the console says.',
       });
     live.isLoaded = true;
     this.#tier = answer.value.backend;

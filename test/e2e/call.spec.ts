@@ -45,8 +45,8 @@ test('a call between two pages: both show both, each jaw in time with its own vo
   context,
   baseURL,
 }, info) => {
-  const first = await caller(context, spoken(a, 11.9, 16.1), a.rateHz, 8, 250);
-  const second = await caller(context, spoken(b, 33.2, 37.5), b.rateHz, 13, 250);
+  const first = await caller(context, spoken(a, 11.9, 16.1), a.rateHz, 5, 250);
+  const second = await caller(context, spoken(b, 33.2, 37.5), b.rateHz, 10, 250);
   const callers = [first, second];
   await open(first, baseURL!, '&backend=wasm');
   await open(second, baseURL!, '&backend=visemes');
@@ -57,11 +57,11 @@ test('a call between two pages: both show both, each jaw in time with its own vo
   await noteRoles(second.page);
   await expect.poll(() => role(second.page)).toBe('following');
   expect(await role(first.page)).toBe('generating');
-  const speaking = first.page.waitForTimeout(11_000).then(async () => {
+  const speaking = first.page.waitForTimeout(8_000).then(async () => {
     for (const [i, { page }] of callers.entries())
       await page.screenshot({ path: info.outputPath(`page-${i}.png`) });
   });
-  await Promise.all([first.page.waitForTimeout(21_000), speaking]);
+  await Promise.all([first.page.waitForTimeout(18_000), speaking]);
 
   // The page that generates: both voices in its own time.
   const here = await seenOn(first.page);

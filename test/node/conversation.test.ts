@@ -15,13 +15,16 @@ const LIPS = ARKIT_51.indexOf('jawOpen'); // a channel that the behaviour does n
 
 const NOTHING = { version: 1, counters: { ticks: 0, frames: 0, lower: 0, upper: 0 }, tensors: {} } as const;
 
-/** A backend whose face says which of its ticks it is; `onTick` may throw or wait. */
-function makeBackend(onTick: (tick: number, work: TickWork) => void | Promise<void> = () => undefined) {
+/** A backend whose face says which of its ticks it is; `onTick` may throw or wait. One that is `wasm` warms up. */
+function makeBackend(
+  onTick: (tick: number, work: TickWork) => void | Promise<void> = () => undefined,
+  tier: 'webgpu' | 'wasm' = 'webgpu',
+) {
   let ticks = 0;
   const works: TickWork[] = [];
   const restored: BackendState[] = [];
   const backend: Backend = {
-    info: { backend: 'wasm', adapter: 'test', reason: 'test' },
+    info: { backend: tier, adapter: 'test', reason: 'test' },
     full: true,
     async tick(_, work): Promise<Tick> {
       await onTick(ticks, work);
@@ -106,6 +109,26 @@ test('frames come in order, stamped with where the sound began', async () => {
   expect(frames.every(({ start }) => start === startFrame)).toBe(true);
   expect(frames[0]).toMatchObject({ face: LOOKAHEAD + 1, voicing: [0.25, 0.75], bodies: 1 });
   expect(conversation.stats).toMatchObject({ frames: 8, gapSamples: 0, skippedFrames: 0, droppedFrames: 0 });
+  await conversation.stop();
+  await run;
+});
+
+test('WebAssembly works on silence until the first sound comes, and the talk begins as if it had not', async () => {
+  const { backend, works } = makeBackend(undefined, 'wasm');
+  const { conversation, speak, take, startFrame } = start(backend);
+  const run = conversation.run();
+  await expect.poll(() => works.length, { timeout: 5000 }).toBe(300);
+  expect(works.some(({ body }) => body?.network === 'upper')).toBe(true);
+  expect(conversation.stats).toMatchObject({ frames: 0, skippedFrames: 0 });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(works).toHaveLength(300);
+  speak(3);
+  const frames = await take(8);
+  expect(frames.map(({ frameIndex, face }) => [frameIndex, face])).toEqual(
+    Array.from({ length: 8 }, (_, i) => [i, LOOKAHEAD + 1 + i]),
+  );
+  expect(frames.every(({ start }) => start === startFrame)).toBe(true);
+  expect(conversation.stats).toMatchObject({ frames: 8, heldBodyFrames: 0 });
   await conversation.stop();
   await run;
 });

@@ -93,6 +93,11 @@ export class Generator {
     return this.#ticks;
   }
 
+  /** Whether it becomes faster while it runs, as WebAssembly does. */
+  get warms() {
+    return this.#backend.info.backend !== 'webgpu';
+  }
+
   /** What was left out so far. */
   get stats(): GeneratorStats {
     return { droppedBlocks: this.#schedule.dropped, heldBodyFrames: this.#body.stats.heldFrames };
