@@ -29,6 +29,22 @@ const state = (page: Page) => page.evaluate<string>('document.body.dataset.state
 const told = (page: Page) =>
   page.evaluate<{ kind: string; message: string; hint?: string }[]>('faults.told.splice(0)');
 
+/** Inflicts a fault; then the characters move again, the page lives, and nobody waits for an answer. */
+async function survive(page: Page, fault: Fault) {
+  const outcome = await undergo(page, fault);
+  const { name, recoveryMs, outageMs } = outcome;
+  const again = recoveryMs === null ? 'never' : `${recoveryMs.toFixed(0)} ms after its end`;
+  console.log(`${name}: no frame in time for ${outageMs.toFixed(0)} ms, frames again ${again}`);
+  const condition = JSON.stringify(await page.evaluate('faults.condition()'));
+  expect(recoveryMs, `${name}: frames come again; ${condition}`).not.toBeNull();
+  expect(recoveryMs).toBeLessThan(LIMIT_MS);
+  const asked = page.evaluate(() => window.duologue!.setEmotion(0, 'neutral').then(() => 'answered'));
+  expect(await asked).toBe('answered');
+  expect(await page.evaluate('faults.pending()')).toEqual([]);
+  expect(await state(page)).toBe('ready');
+  return outcome;
+}
+
 test.describe('in a running page', () => {
   let site: Site;
   let page: Page;
@@ -49,22 +65,6 @@ test.describe('in a running page', () => {
     await site.close();
   });
 
-  /** Inflicts a fault; then the characters move again, the page lives, and nobody waits for an answer. */
-  const survive = async (fault: Fault) => {
-    const outcome = await undergo(page, fault);
-    const { name, recoveryMs, outageMs } = outcome;
-    const again = recoveryMs === null ? 'never' : `${recoveryMs.toFixed(0)} ms after its end`;
-    console.log(`${name}: no frame in time for ${outageMs.toFixed(0)} ms, frames again ${again}`);
-    const condition = JSON.stringify(await page.evaluate('faults.condition()'));
-    expect(recoveryMs, `${name}: frames come again; ${condition}`).not.toBeNull();
-    expect(recoveryMs).toBeLessThan(LIMIT_MS);
-    const asked = page.evaluate(() => window.duologue!.setEmotion(0, 'neutral').then(() => 'answered'));
-    expect(await asked).toBe('answered');
-    expect(await page.evaluate('faults.pending()')).toEqual([]);
-    expect(await state(page)).toBe('ready');
-    return outcome;
-  };
-
   test('without isolation and threads: both move in time', async () => {
     const can = await page.evaluate(() => [crossOriginIsolated, typeof SharedArrayBuffer]);
     expect(can).toEqual([false, 'undefined']);
@@ -74,29 +74,29 @@ test.describe('in a running page', () => {
   // Nobody has to be told of what is over before it is seen.
   for (const fault of [FAULTS.tabHidden, FAULTS.tabFrozen, FAULTS.workletDrops, FAULTS.workletBlocks])
     test(fault.name, async () => {
-      await survive(fault);
+      await survive(page, fault);
       expect(await told(page)).toEqual([]);
     });
 
   test(FAULTS.offline.name, async () => {
-    const { outageMs } = await survive(FAULTS.offline);
+    const { outageMs } = await survive(page, FAULTS.offline);
     expect(outageMs, 'nobody in the talk notices').toBeLessThan(LIMIT_MS);
     expect(await told(page)).toEqual([]);
   });
 
   test(FAULTS.trackEnds.name, async () => {
-    await survive(FAULTS.trackEnds);
+    await survive(page, FAULTS.trackEnds);
   });
 
   for (const fault of [FAULTS.soundSuspended, FAULTS.asleep])
     test(fault.name, async () => {
-      await survive(fault);
+      await survive(page, fault);
       expect(await page.evaluate(() => window.duologue!.context.state)).toBe('running');
     });
 
   for (const fault of [FAULTS.workletThrows, FAULTS.workerHangs])
     test(fault.name, async () => {
-      await survive(fault);
+      await survive(page, fault);
     });
 
   for (const fault of [FAULTS.workerThrows, FAULTS.workerCloses, FAULTS.workerMemory])
@@ -104,7 +104,7 @@ test.describe('in a running page', () => {
       const restarts = () => page.evaluate(() => window.duologue!.stats().restarts);
       const before = await restarts();
       await told(page);
-      await survive(fault);
+      await survive(page, fault);
       await expect.poll(restarts).toBe(before + 1);
       expect(await told(page)).toMatchObject([{ kind: 'lost', hint: expect.stringContaining('by itself') }]);
       expect(await page.evaluate(() => window.duologue!.info.backend)).toBe('visemes');
@@ -112,7 +112,7 @@ test.describe('in a running page', () => {
 
   test(FAULTS.crashOffline.name, async () => {
     await told(page);
-    await survive(FAULTS.crashOffline);
+    await survive(page, FAULTS.crashOffline);
     const errors = await told(page);
     expect(errors.map(({ message }) => message)).toEqual([
       expect.stringContaining('thrown in the motion worker'),
@@ -130,12 +130,37 @@ test.describe('in a running page', () => {
       return backingStorageSize / 1e6;
     };
     const heldMb = await buffers();
-    await survive(FAULTS.contextLost);
+    await survive(page, FAULTS.contextLost);
     expect((await buffers()) - heldMb, 'MB that a context leaves behind').toBeLessThan(5);
     expect(await told(page)).toMatchObject([{ kind: 'lost', hint: expect.stringContaining('by itself') }]);
     const before = await picture();
     await expect.poll(async () => (await picture()).equals(before), { timeout: 20_000 }).toBe(false);
   });
+});
+
+test('behaviour and bodies fall silent beside the lips: they go on, and all networks come back', async ({
+  page,
+}) => {
+  const site = await serveBreakable();
+  try {
+    await breakable(page);
+    await openBreakable(page, site, '&backend=wasm', PACE);
+    expect(await page.evaluate(() => window.duologue!.info.adapter)).toContain('2 workers');
+    await page.evaluate('faults.talk()');
+    await expect.poll(() => page.evaluate('faults.moves()'), { timeout: 60_000 }).toBe(true);
+    const { movementThrows, movementHangs } = FAULTS;
+    for (const fault of [movementThrows, movementHangs]) {
+      await survive(page, fault);
+      expect(await told(page)).toMatchObject([
+        { kind: 'lost', message: expect.stringContaining('The worker of behaviour and bodies is gone') },
+      ]);
+      await expect
+        .poll(() => page.evaluate(() => window.duologue!.info.backend), { timeout: 40_000 })
+        .toBe('wasm');
+    }
+  } finally {
+    await site.close();
+  }
 });
 
 test('a microphone is pulled out while they talk: the page says so, and they live on', async ({ page }) => {

@@ -6,7 +6,7 @@ export type Fault = {
   /** Does it; resolves as soon as it is over. */
   readonly inflict: (page: Page) => Promise<unknown>;
   /** What runs the networks where it can happen; everywhere by default. */
-  readonly tier?: 'webgpu';
+  readonly tier?: 'webgpu' | 'wasm';
 };
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -51,6 +51,19 @@ export const FAULTS = {
     },
   },
   workerMemory: { name: 'the motion worker has no memory left', inflict: inPage(`faults.worker('memory')`) },
+  movementThrows: {
+    name: 'the worker of behaviour and bodies throws',
+    tier: 'wasm',
+    inflict: inPage(`faults.worker('throw', 0, 'movement')`),
+  },
+  movementHangs: {
+    name: 'the worker of behaviour and bodies hangs for 8 s',
+    tier: 'wasm',
+    async inflict(page) {
+      await page.evaluate(`faults.worker('hang', 8000, 'movement')`);
+      await sleep(8000);
+    },
+  },
   deviceLost: {
     name: 'the GPU device is lost',
     tier: 'webgpu',

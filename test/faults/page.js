@@ -170,8 +170,9 @@
       return { ms: again === null ? null : Math.max(0, again - endedMs), outageMs: longest };
     },
 
-    worker(fault, ms) {
-      channel.postMessage({ fault, ms });
+    /** Breaks the worker `who`, motion or movement. */
+    worker(fault, ms, who = 'motion') {
+      channel.postMessage({ who, fault, ms });
     },
     worklet(fault, ms) {
       captures.at(-1).port.postMessage({ fault, ms });

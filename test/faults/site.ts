@@ -7,7 +7,7 @@ const script = (name: string) => readFileSync(path.join(import.meta.dirname, nam
 
 /** What else a site does wrong. */
 export type Wrongs = {
-  /** Code that stands before the motion worker's script. */
+  /** Code that stands before the scripts of the motion worker and of the one beside it. */
   readonly worker?: string;
   /** Other answers; asked first. */
   readonly alter?: Alter;
@@ -16,10 +16,10 @@ export type Wrongs = {
   readonly folder?: string;
 };
 
-/** Serves the built demo so that its motion worker and its capture worklet can be broken from {@link breakable} pages. */
+/** Serves the built demo so that its workers and its capture worklet can be broken from {@link breakable} pages. */
 export function serveBreakable({ worker = '', alter, headers = {}, folder }: Wrongs = {}): Promise<Site> {
   const before: readonly [RegExp, string][] = [
-    [/\/motion\.worker[^/]*\.js$/, script('worker.js') + worker],
+    [/\/(motion|movement)\.worker[^/]*\.js$/, script('worker.js') + worker],
     [/\/capture\.worklet[^/]*\.js$/, script('worklet.js')],
   ];
   const broken: Alter = (pathname, read) => {

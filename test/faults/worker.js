@@ -1,5 +1,7 @@
-// Stands before the motion worker's script: breaks it when the page says so on a channel. The product knows none of it.
+// Stands before a worker's script, the one of motion or the one of movement beside it: breaks it when the page says so on a
+// channel. The product knows none of it.
 {
+  const OWN = self.location.pathname.includes('/movement.worker') ? 'movement' : 'motion';
   let exhausted = false;
   const wrap = (exports) =>
     Object.fromEntries(
@@ -33,7 +35,7 @@
   const FAULTS = {
     throw() {
       setTimeout(() => {
-        throw new Error('fault: thrown in the motion worker');
+        throw new Error(`fault: thrown in the ${OWN} worker`);
       });
     },
     close() {
@@ -49,5 +51,7 @@
       for (const device of devices.splice(0)) device.destroy();
     },
   };
-  new BroadcastChannel('duologue-faults').onmessage = ({ data: { fault, ms } }) => FAULTS[fault](ms);
+  new BroadcastChannel('duologue-faults').onmessage = ({ data: { who, fault, ms } }) => {
+    if (who === OWN) FAULTS[fault](ms);
+  };
 }
