@@ -6,20 +6,9 @@ import { type Cast, openCast } from './seen.ts';
 import { disposedError } from './voices.ts';
 import * as kept from './workers/cache.ts';
 
+export * from './both.ts';
 export { Duologue } from './duologue.ts';
 export type { Level } from './engine/audio/meter.ts';
-export type { BackendInfo } from './engine/backend/backend.ts';
-export type { BackendChoice } from './engine/backend/open.ts';
-export type { PlacementPreset } from './engine/body/placement.ts';
-export {
-  ARKIT_51,
-  BODY_NUMBERS,
-  FRAME_RATE_HZ,
-  LOWER_JOINTS,
-  SAMPLE_RATE_HZ,
-  UPPER_JOINTS,
-} from './engine/motion.ts';
-export type { Action, Emotion, Person, PersonConditions, Relationship } from './engine/person.ts';
 export type { Background } from './engine/stage/backdrop.ts';
 export type { ChannelRoute, EyeRoute, FaceRoute } from './engine/stage/channels.ts';
 export type { CharacterSource } from './engine/stage/character.ts';
@@ -32,9 +21,7 @@ export type { CharacterKind, CharacterReport } from './engine/stage/report.ts';
 export type { Shot } from './engine/stage/shots.ts';
 export type { XrOptions, XrRole } from './engine/stage/xr.ts';
 export type { XrMode } from './engine/stage/xr-session.ts';
-export { EngineError, type ErrorKind } from './errors.ts';
 export type { DuologueEvents, PersonEvent, TierChange, XrState } from './events.ts';
-export type { FrameIterator } from './frames.ts';
 export type { Headset, XrGuest } from './headset.ts';
 export { Call, type CallOptions, type CallState, type CallStats, joinCall } from './live/call.ts';
 export type { Microphone } from './live/devices.ts';
@@ -52,13 +39,8 @@ export {
 } from './live/signalling.ts';
 export type { DuologueOptions, StageSetting } from './options.ts';
 export type { DrawnBy } from './seen.ts';
-export type { DuologueStats } from './stats.ts';
-export type { LoadingProgress, TalkOptions, VoiceOption } from './talk.options.ts';
 export { clearCache } from './workers/cache.ts';
 export type { Bleed, GateMode } from './workers/capture.ts';
-export type { ArrivedFrame } from './workers/motion.player.ts';
-export { type PcmOptions, PcmSource, type PcmStats } from './workers/pcm.ts';
-export type { Voice, VoiceSource, VoiceState } from './workers/voice.ts';
 
 /**
  * Two voices in, two living characters out: loads the networks and the characters, and stands ready.

@@ -122,8 +122,9 @@ test('the types of the core need no types of three.js, and say what is wrong', a
 }, 120_000);
 
 /** Names that an entry exports, with the file of types that declares each. */
-const exported = (entry: string) =>
-  [...readFileSync(entry, 'utf8').matchAll(/export (?:type )?\{([^}]*)\} from '([^']+)'/g)].flatMap(
+function exported(entry: string): { name: string; file: string }[] {
+  const source = readFileSync(entry, 'utf8');
+  const own = [...source.matchAll(/export (?:type )?\{([^}]*)\} from '([^']+)'/g)].flatMap(
     ([, names, spec]) =>
       names
         .split(',')
@@ -131,6 +132,9 @@ const exported = (entry: string) =>
         .filter(Boolean)
         .map((name) => ({ name, file: path.posix.join(`${OUT}/types`, spec.replace(/\.ts$/, '.d.ts')) })),
   );
+  const whole = [...source.matchAll(/export \* from '([^']+)'/g)];
+  return [...own, ...whole.flatMap(([, spec]) => exported(path.posix.join(path.posix.dirname(entry), spec)))];
+}
 
 test('every export of the door, and every member of its classes, says what it is', () => {
   const names = ['src/index.ts', 'src/core.ts'].flatMap(exported);
