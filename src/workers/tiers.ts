@@ -137,7 +137,8 @@ export class Tiers {
     const failure = failureOf(error);
     const tier = this.now.info.backend;
     const goal = this.#policy.after(failure, tier, this.#choice !== 'auto');
-    if (!goal) throw error;
+    // What WebAssembly took it gives back only when its worker ends.
+    if (!goal || (failure === 'memory' && tier !== 'webgpu')) throw error;
     const why = `${tier} ${WORDS[failure]}: ${error instanceof Error ? error.message : error}`.replace(
       /\.$/,
       '',

@@ -182,6 +182,19 @@ test('no memory in a tick: one tier down, never the same again', async () => {
   expect(told.at(-1)?.best).toBeUndefined();
 });
 
+test('no memory in WebAssembly: nothing more is opened in this worker, whose page is told', async () => {
+  const { control, until, told, opened, failed } = await start('auto');
+  control.openFails = (at) => (at === 'webgpu' ? new Error('no GPU') : undefined);
+  let used = false;
+  control.fail = (at) => (at === 'webgpu' ? LOST : used ? new Error('std::bad_alloc') : undefined);
+  await until(() => infos(told).at(-1) === 'wasm');
+  const before = opened.length;
+  used = true;
+  await until(() => failed() !== undefined);
+  expect(failed()).toMatchObject({ message: 'std::bad_alloc' });
+  expect(opened).toHaveLength(before);
+});
+
 test('no memory while opening what comes next: the tier below that', async () => {
   const { control, tier, until, told } = await start('webgpu');
   control.openFails = (at) => (at === 'wasm' ? new Error('std::bad_alloc') : undefined);
