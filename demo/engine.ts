@@ -1,4 +1,5 @@
 import { type BackendChoice, createDuologue, type Duologue } from '../src/index.ts';
+import { keepPage } from './offline/register.ts';
 import { byId, say, showProblem } from './page.ts';
 import { insecurePage, PageError, wordsFor } from './words.ts';
 
@@ -42,6 +43,7 @@ export async function openEngine<Other>(
       other,
     ]);
     duo.on('error', showError);
+    void keepPage();
     if (query.has('debug')) Object.assign(window, { duologue: duo });
     return [duo, rest];
   } catch (error) {

@@ -7,9 +7,9 @@ import { serveDemo } from './site.ts';
 test.use({ launchOptions: launchWith('--autoplay-policy=no-user-gesture-required') });
 
 /** Opens the page and waits until it is ready; gives how long that took. */
-async function visit(page: Page, url: string) {
+async function visit(page: Page, url: string, query = '') {
   const begun = performance.now();
-  await page.goto(`${url}?debug`);
+  await page.goto(`${url}?debug${query}`);
   await page.waitForFunction(() => document.body.dataset.state !== 'loading', undefined, { timeout: 90_000 });
   await expect(page.locator('body')).toHaveAttribute('data-state', 'ready');
   return performance.now() - begun;
@@ -56,6 +56,29 @@ test('after one visit the page opens and plays without network or server', async
     expect(said.filter((text) => !noNetwork.test(text))).toEqual([]);
     const [cold, offline] = [coldMs, offlineMs].map((ms) => (ms / 1000).toFixed(1));
     console.log(`ready after ${cold} s at the first visit, after ${offline} s without a network`);
+  } finally {
+    await site.close();
+  }
+});
+
+test('the page of the agent opens and answers without network or server, after one visit to it alone', async ({
+  page,
+  context,
+}) => {
+  const site = await serveDemo();
+  const said = watchConsole(page);
+  const [agent, query] = [`${site.url}demo/agent/`, '&backend=visemes&voice=../../sample/a.flac'];
+  try {
+    await visit(page, agent, query);
+    await page.evaluate(() => navigator.serviceWorker.ready);
+    await expect.poll(() => kept(page)).toBe(22);
+    await site.close();
+    await context.setOffline(true);
+    await visit(page, agent, query);
+    await page.locator('#talk').click();
+    await expect(page.locator('body')).toHaveAttribute('data-state', 'answering', { timeout: 30_000 });
+    const noNetwork = /ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_REFUSED/;
+    expect(said.filter((text) => !noNetwork.test(text))).toEqual([]);
   } finally {
     await site.close();
   }

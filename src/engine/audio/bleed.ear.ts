@@ -1,6 +1,6 @@
 import type { BleedPath, BleedReport } from './bleed.report.ts';
 import { BleedWay, type Proof } from './bleed.way.ts';
-import { ComplexFft } from './fft.complex.ts';
+import { ComplexFft, phasesBetween } from './fft.complex.ts';
 
 const WINDOW = 2048; // 256 ms at 8 kHz
 const HOP = 512;
@@ -177,19 +177,7 @@ export class BleedEar {
     this.#fft.transform(re, im);
     const from = Math.ceil((BAND_HZ[0] * WINDOW) / this.#rateHz);
     const to = Math.floor((BAND_HZ[1] * WINDOW) / this.#rateHz);
-    for (let k = from; k <= to; k++) {
-      const m = WINDOW - k;
-      // Both spectra lie in one transform: voice 0 is its even part, voice 1 its odd part.
-      const aRe = re[k] + re[m];
-      const aIm = im[k] - im[m];
-      const bRe = im[k] + im[m];
-      const bIm = re[m] - re[k];
-      const cRe = bRe * aRe + bIm * aIm;
-      const cIm = bIm * aRe - bRe * aIm;
-      const size = Math.sqrt(cRe * cRe + cIm * cIm) + 1e-30;
-      re[k] = cRe / size;
-      im[k] = cIm / size;
-    }
+    phasesBetween(re, im, from, to + 1);
     const count = to - from + 1;
     re.fill(0, 0, from);
     im.fill(0, 0, from);

@@ -1,5 +1,5 @@
 import { Decimator } from './decimate.ts';
-import { ComplexFft } from './fft.complex.ts';
+import { ComplexFft, phasesBetween } from './fft.complex.ts';
 
 /** What a search is doing, in this order. */
 type Stage = 'idle' | 'spectra' | 'phases' | 'correlation' | 'peak';
@@ -121,19 +121,7 @@ export class LagSearch {
     const im = this.#im;
     const [from, last] = this.#band;
     const end = Math.min(last + 1, this.#at + bins);
-    for (let k = this.#at; k < end; k++) {
-      const m = SIZE - k;
-      // Both spectra lie in one transform: voice 0 is its even part, voice 1 its odd part.
-      const aRe = re[k] + re[m];
-      const aIm = im[k] - im[m];
-      const bRe = im[k] + im[m];
-      const bIm = re[m] - re[k];
-      const cRe = bRe * aRe + bIm * aIm;
-      const cIm = bIm * aRe - bRe * aIm;
-      const size = Math.sqrt(cRe * cRe + cIm * cIm) + 1e-30;
-      re[k] = cRe / size;
-      im[k] = cIm / size;
-    }
+    phasesBetween(re, im, this.#at, end);
     this.#at = end;
     if (end <= last) return false;
     for (const part of [re, im]) {

@@ -86,3 +86,24 @@ export class ComplexFft {
     }
   }
 }
+
+/**
+ * Leaves in bins `from`…`to`−1 of a transform of two real signals, its real and its imaginary part, the phase of the second
+ * less that of the first, with magnitude 1 (the phase transform of a cross-correlation).
+ */
+export function phasesBetween(re: Float64Array, im: Float64Array, from: number, to: number): void {
+  const size = re.length;
+  for (let k = from; k < to; k++) {
+    const m = size - k;
+    // Both spectra lie in one transform: the first signal is its even part, the second its odd part.
+    const aRe = re[k] + re[m];
+    const aIm = im[k] - im[m];
+    const bRe = im[k] + im[m];
+    const bIm = re[m] - re[k];
+    const cRe = bRe * aRe + bIm * aIm;
+    const cIm = bIm * aRe - bRe * aIm;
+    const magnitude = Math.sqrt(cRe * cRe + cIm * cIm) + 1e-30;
+    re[k] = cRe / magnitude;
+    im[k] = cIm / magnitude;
+  }
+}
