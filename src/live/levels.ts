@@ -12,6 +12,8 @@ export type LevelTap = {
 };
 
 const EVERY_MS = 50;
+/** Longest time of one value, in seconds. */
+const PERIOD_S = 0.006;
 
 /** Tells, twenty times a second, how loud two sounds were, one value for each block of about 5 ms. */
 export async function tapLevels(
@@ -19,6 +21,7 @@ export async function tapLevels(
   listener: (index: 0 | 1, levels: WireLevels) => void,
 ): Promise<LevelTap> {
   const tap = await capture(context, {
+    hopFrames: 128 * Math.max(1, Math.floor((PERIOD_S * context.sampleRate) / 128)),
     onRestart() {
       reader.close();
       reader = openReader(tap.renew());

@@ -25,7 +25,7 @@ const FAILURES_WITHIN_MS = 10_000;
 export type CaptureOptions = {
   /** A ring in shared memory; the default is whether the page is isolated. Else blocks are transferred. */
   readonly shared?: boolean | undefined;
-  /** Frames of a block; the default is the largest multiple of 128 within 6 ms, at least 128. */
+  /** Frames of a block; the default is the largest multiple of 128 within 3 ms, at least 128. */
   readonly hopFrames?: number | undefined;
   /** Blocks that may wait before sound is lost; the default holds two seconds. */
   readonly capacityBlocks?: number | undefined;
@@ -63,7 +63,7 @@ export type Capture = {
  * cannot be loaded.
  */
 export async function capture(context: BaseAudioContext, options: CaptureOptions = {}): Promise<Capture> {
-  const { hopFrames = 128 * Math.max(1, Math.floor((0.006 * context.sampleRate) / 128)) } = options;
+  const { hopFrames = 128 * Math.max(1, Math.floor((0.003 * context.sampleRate) / 128)) } = options;
   const { gate = 'auto', onBleed, onRestart } = options;
   const { capacityBlocks = (2 * context.sampleRate) / hopFrames } = options;
   invariant(Number.isInteger(hopFrames) && hopFrames > 0, `capture: hopFrames is ${hopFrames}`);

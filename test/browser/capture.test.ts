@@ -56,7 +56,7 @@ for (const shared of crossOriginIsolated ? [false, true] : [false]) {
     const [a, left, right] = [noisy(1, RATE), noisy(2, RATE), noisy(3, RATE)];
     const { input, end, hopFrames } = await capture(context, { shared });
     expect('memory' in end).toBe(shared);
-    expect(hopFrames).toBe(256);
+    expect(hopFrames).toBe(128);
     play(context, input(0), [a]).start();
     play(context, input(1), [left, right]).start();
     await context.startRendering();
@@ -150,14 +150,20 @@ for (const shared of crossOriginIsolated ? [false, true] : [false]) {
       const reader = openReader(end);
       const block = new Float32Array(reader.blockLength);
       let last = -1;
+      let gaps = 0;
       // A busy machine starts the oscillator late: at least 40 blocks, and on until it is heard, 10 s at most.
       for (let count = 0; count < 40 || (blockPresent(block) === 0 && count < 2000); ) {
         expect(await reader.wait(5000)).toBe(true);
         for (; reader.pull(block); count++) {
-          if (last >= 0) expect(blockFrame(block)).toBe(last + blockFrames(block.length));
+          const next = last + blockFrames(block.length);
+          if (last >= 0 && blockFrame(block) !== next) {
+            expect(blockFrame(block)).toBeGreaterThan(next);
+            gaps++;
+          }
           last = blockFrame(block);
         }
       }
+      expect(gaps, 'a busy machine may leave out some sound at the beginning').toBeLessThan(3);
       expect(blockPresent(block)).toBe(1 << person);
       const peak = Math.max(...voice([block], person));
       expect(peak).toBeGreaterThan(0.5);

@@ -83,7 +83,7 @@ class Side {
 /**
  * Ducks a voice by 36 dB while the other person's voice explains all of it, and never while its own person speaks: a
  * block is opened when it is louder than the leak can be. The block that is decided about is its own look-ahead, so the
- * gate adds no latency beyond the block that the capture collects anyway (at most 6 ms). It follows a leak that comes up to
+ * gate adds no latency beyond the block that the capture collects anyway (at most 3 ms). It follows a leak that comes up to
  * 1.1 s after the voice, as over loudspeakers or a call that comes back; what comes still later, and one sound in both
  * microphones at whatever lag, it leaves alone: nobody can say whose words those are, and ducking would take them from both.
  */
