@@ -151,12 +151,13 @@ test('behaviour and bodies fall silent beside the lips: they go on, and all netw
     const { movementThrows, movementHangs } = FAULTS;
     for (const fault of [movementThrows, movementHangs]) {
       await survive(page, fault);
-      expect(await told(page)).toMatchObject([
-        { kind: 'lost', message: expect.stringContaining('The worker of behaviour and bodies is gone') },
-      ]);
-      await expect
-        .poll(() => page.evaluate(() => window.duologue!.info.backend), { timeout: 40_000 })
-        .toBe('wasm');
+      expect(await told(page), 'a tier event says it').toEqual([]);
+      const changes = () => page.evaluate<{ to: string; reason: string }[]>('faults.tiers');
+      await expect.poll(async () => (await changes()).at(-1)?.to, { timeout: 40_000 }).toBe('wasm');
+      const said = await changes();
+      expect(said.map(({ to }) => to)).toEqual(['visemes', 'wasm']);
+      expect(said[0]?.reason).toContain('The worker of behaviour and bodies is gone');
+      await page.evaluate('faults.tiers.splice(0)');
     }
   } finally {
     await site.close();
