@@ -9,6 +9,7 @@ import { LiveWorker } from './motion.live.ts';
 import type { MotionRequest, Origin, TakeOver, WorkerNews, WorkerStats } from './motion.protocol.ts';
 import { moving } from './rpc.ts';
 import { type StreamEnd, transferables } from './stream.ts';
+import { isAbove } from './tier.policy.ts';
 
 /** Where a motion worker gets its sound and gives its motion; each worker gets streams of its own. */
 export type MotionPlace = {
@@ -49,6 +50,8 @@ export class MotionHost {
   #live: LiveWorker | undefined;
   #tier: Tier = 'visemes';
   #best: Tier | undefined;
+  /** How often crashes led to a lower tier. */
+  #falls = 0;
   #files: ReadonlyMap<string, Blob> | undefined;
   /** Held for the next worker, see {@link compiled}. */
   #code: Promise<WebAssembly.Module | undefined> | undefined;
@@ -284,7 +287,16 @@ export class MotionHost {
     if (!(unreached && this.#waitsForNetwork))
       this.#place.error(new EngineError('lost', message, { hint, cause }));
     this.#waitsForNetwork = unreached;
-    const takeOver = { tier: next.tier, why: `the motion worker ${why}`, best: this.#best };
+    if (isAbove(this.#tier, next.tier)) {
+      if (!this.#best || isAbove(this.#tier, this.#best)) this.#best = this.#tier;
+      this.#falls++;
+    }
+    const takeOver = {
+      tier: next.tier,
+      why: `the motion worker ${why}`,
+      best: this.#best,
+      falls: this.#falls,
+    };
     const goOn = () => void this.#takeOver(takeOver);
     this.#tier = next.tier;
     if (unreached && !navigator.onLine)

@@ -22,6 +22,8 @@ export type TakeOver = {
   readonly why: string;
   /** A better tier that ran once, and is tried again later. */
   readonly best?: Tier | undefined;
+  /** How often a tier was left because of crashes so far: the more, the later a better one is tried again. */
+  readonly falls?: number | undefined;
 };
 
 /** What the motion worker needs to load its networks. */

@@ -64,6 +64,13 @@ export class TierPolicy {
     this.#nextMs = now + this.#patienceMs;
   }
 
+  /** A worker's tier was left because of crashes, the `falls`-th time (0: another worker goes on with the same). */
+  crashed(best: Tier, falls: number): void {
+    this.fell(best);
+    this.#patienceMs = Math.min(LONGEST_PATIENCE_MS, FIRST_PATIENCE_MS * 2 ** falls);
+    this.#nextMs = this.#now() + this.#patienceMs;
+  }
+
   /** The tier to try now, one above what runs; undefined when it is not the time. */
   climbFrom(tier: Tier): Tier | undefined {
     if (!this.#best || !isAbove(this.#best, tier) || this.#now() < this.#nextMs) return undefined;

@@ -53,7 +53,7 @@ export class Tiers {
 
   /** Opens what the user chose, or the lips at once where a crashed worker's talk goes on. */
   async begin(takeOver: TakeOver | undefined): Promise<BackendInfo> {
-    if (takeOver?.best) this.#policy.fell(takeOver.best);
+    if (takeOver?.best) this.#policy.crashed(takeOver.best, takeOver.falls ?? 0);
     const next = takeOver
       ? await this.#open('visemes', `${takeOver.why}; ${wordsOf('visemes', takeOver.tier)}`)
       : await this.#open(this.#choice);

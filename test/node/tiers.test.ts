@@ -298,6 +298,26 @@ test('after a crash: lips, then what ran before, and what was better is not forg
   await until(() => tier() === 'webgpu');
 });
 
+test('after crashes had led to a lower tier, the better one is tried again, later each time', async () => {
+  for (const [falls, patienceMs] of [
+    [1, 60 * SECOND],
+    [3, 4 * MINUTE],
+    [9, 8 * MINUTE],
+  ] as const) {
+    const takeOver = { tier: 'visemes', why: 'the motion worker failed', best: 'wasm', falls } as const;
+    const { tiers, clock, speak, until, tier } = await start('auto', takeOver);
+    clock.ms += patienceMs - 1;
+    await speak(3);
+    tiers.look();
+    await speak(3);
+    expect(tier()).toBe('visemes');
+    clock.ms += 1;
+    await speak(3);
+    tiers.look();
+    await until(() => tier() === 'wasm');
+  }
+});
+
 test('crashes: the same tier twice, a lower one the third time in a minute, and the end of those who never begin', () => {
   const clock = { ms: 0 };
   const policy = new CrashPolicy(() => clock.ms);
