@@ -1,7 +1,7 @@
 import { BLOCK_HEADER, blockFrame } from '../engine/audio/block.ts';
 import { rmsDb } from '../engine/audio/levels.ts';
 import type { WireLevels } from '../engine/wire.ts';
-import { capture } from '../workers/capture.ts';
+import { capture, hopWithin } from '../workers/capture.ts';
 import { openReader } from '../workers/stream.ts';
 
 /** Measures how loud two sounds are on the audio clock. */
@@ -21,7 +21,7 @@ export async function tapLevels(
   listener: (index: 0 | 1, levels: WireLevels) => void,
 ): Promise<LevelTap> {
   const tap = await capture(context, {
-    hopFrames: 128 * Math.max(1, Math.floor((PERIOD_S * context.sampleRate) / 128)),
+    hopFrames: hopWithin(PERIOD_S, context),
     onRestart() {
       reader.close();
       reader = openReader(tap.renew());

@@ -37,6 +37,16 @@ export type CaptureOptions = {
   readonly onRestart?: ((error: EngineError) => void) | undefined;
 };
 
+/**
+ * The default block is no longer than this, in seconds: the audio thread hands over in bursts, and an unfinished block waits
+ * for the next one.
+ */
+const HOP_S = 0.003;
+
+/** The most frames of whole render quanta (128 frames) within a time, at least one. */
+export const hopWithin = (seconds: number, { sampleRate }: { readonly sampleRate: number }): number =>
+  128 * Math.max(1, Math.floor((seconds * sampleRate) / 128));
+
 /** Two voices on their way from the audio thread. */
 export type Capture = {
   readonly hopFrames: number;
@@ -63,7 +73,7 @@ export type Capture = {
  * cannot be loaded.
  */
 export async function capture(context: BaseAudioContext, options: CaptureOptions = {}): Promise<Capture> {
-  const { hopFrames = 128 * Math.max(1, Math.floor((0.003 * context.sampleRate) / 128)) } = options;
+  const { hopFrames = hopWithin(HOP_S, context) } = options;
   const { gate = 'auto', onBleed, onRestart } = options;
   const { capacityBlocks = (2 * context.sampleRate) / hopFrames } = options;
   invariant(Number.isInteger(hopFrames) && hopFrames > 0, `capture: hopFrames is ${hopFrames}`);

@@ -99,7 +99,8 @@ registerProcessor(
       if (!this.#running || !this.#writer) return this.#running;
       const hop = blockFrames(this.#block.length);
       const quantum = outputs[0][0].length;
-      if (currentFrame !== this.#frame + this.#filled) {
+      // Chromium leaves `currentFrame` behind while the page changes its graph: only forwards is it to be believed.
+      if (currentFrame > this.#frame + this.#filled) {
         this.#frame = currentFrame;
         this.#filled = 0;
         this.#present = 0;
