@@ -6,7 +6,7 @@ import type {
   MotionCodes,
 } from '../engine/backend/backend.ts';
 import type { MovementFiles } from '../engine/backend/models.ts';
-import type { MovementState, Shown } from '../engine/backend/movement.ts';
+import type { Drawn, MovementState, ShownLast } from '../engine/backend/movement.ts';
 import type { MovementGraphs } from '../engine/backend/wasm.movement.ts';
 
 /** What behaviour and bodies need to be opened in a worker of their own. */
@@ -21,9 +21,8 @@ export type MovementRequest = {
 /** The verbs of {@link Movement} over there. Types only: importing this file loads no code. */
 export interface MovementWorker {
   open(request: MovementRequest): Promise<void>;
-  hear(token: Float32Array, voicing: Float32Array | undefined): Promise<void>;
-  show(face: Float32Array): Promise<Shown>;
-  move(work: BodyWork): Promise<Float32Array | undefined>;
+  hear(token: Float32Array, shown: ShownLast | undefined): Promise<Drawn | undefined>;
+  move(work: BodyWork, head: Float32Array): Promise<Float32Array | undefined>;
   encode(motion: Float32Array): Promise<MotionCodes>;
   setConditions(conditions: Conditions): Promise<void>;
   save(): Promise<MovementState>;

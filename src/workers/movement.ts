@@ -1,5 +1,5 @@
 import type { BackendState, BodyWork, Conditions } from '../engine/backend/backend.ts';
-import type { Movement } from '../engine/backend/movement.ts';
+import type { Movement, ShownLast } from '../engine/backend/movement.ts';
 import {
   MOVEMENT_GRAPHS,
   type MovementGraphs,
@@ -45,17 +45,12 @@ class RemoteMovement implements Movement {
     return this.#ask(() => this.#remote.open(request), MOST_LOOKS - OPENING_LOOKS);
   }
 
-  hear(token: Float32Array, voicing: Float32Array | undefined): void {
-    if (this.#ended) return; // `show` says it
-    this.#remote.hear(token, voicing).catch(() => undefined);
+  hear(token: Float32Array, shown: ShownLast | undefined) {
+    return this.#ask(() => this.#remote.hear(token, shown));
   }
 
-  show(face: Float32Array) {
-    return this.#ask(() => this.#remote.show(face));
-  }
-
-  move(work: BodyWork) {
-    return this.#ask(() => this.#remote.move(work));
+  move(work: BodyWork, head: Float32Array) {
+    return this.#ask(() => this.#remote.move(work, head));
   }
 
   encode(motion: Float32Array) {

@@ -18,11 +18,8 @@ serve<MovementWorker>({
     useRuntime(runtime);
     opened = await openMovement(movementModels(files), graphs, options);
   },
-  async hear(token, voicing) {
-    movement().hear(token, voicing);
-  },
-  show: (face) => movement().show(face),
-  move: (work) => movement().move(work),
+  hear: (token, shown) => movement().hear(token, shown),
+  move: (work, head) => movement().move(work, head),
   encode: (motion) => movement().encode(motion),
   setConditions: (conditions) => movement().setConditions(conditions),
   save: () => movement().save(),

@@ -85,7 +85,7 @@ const WORK: Readonly<Record<string, readonly Work[]>> = {
   dim: [
     {
       name: 'dim, one frame (logits, codes, decoders)',
-      plans: [dim.plan],
+      plans: [dim.show, dim.draw],
       parts: [graph('dim', 2), graph('dim-decoder', 2)],
     },
   ],

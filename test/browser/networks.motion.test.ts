@@ -27,7 +27,7 @@ suite('WGSL agrees with PyTorch', { timeout: 300_000 }, () => {
     expect(frames).toBeGreaterThan(models.dim.config.window);
     const run = makeRunner(
       device,
-      [[dim.plan]],
+      [[dim.draw, dim.show]],
       [dim.logits, dim.codes, dim.speaker, dim.listener, dim.turn, dim.motion],
     );
     const worst: Record<string, number> = {

@@ -1,7 +1,8 @@
 import { expect, suite, test } from 'vitest';
 import type { Conditions } from '../../src/engine/backend/backend.ts';
-import { WasmBehaviour } from '../../src/engine/backend/wasm.behaviour.ts';
+import { Behaviour } from '../../src/engine/backend/behaviour.ts';
 import { WasmBody } from '../../src/engine/backend/wasm.body.ts';
+import { WasmCodes } from '../../src/engine/backend/wasm.codes.ts';
 import { WasmEncoder } from '../../src/engine/backend/wasm.encoder.ts';
 import { WasmFace } from '../../src/engine/backend/wasm.face.ts';
 import { useRuntime } from '../../src/engine/backend/wasm.session.ts';
@@ -76,36 +77,37 @@ suite('the wasm backend agrees with PyTorch', { timeout: 60_000 }, () => {
     };
     const codes = { temperature: 0.8, topK: 26 };
     const options = { steps: 4, eta: 0, seed: seedOf('dim'), codes };
-    const behaviour = await WasmBehaviour.open(models, graphs, options);
+    const network = await WasmCodes.open(models, graphs, options);
+    const behaviour = new Behaviour(models.dim);
     const [frames] = vectors('token').shape;
     const every = frames / vectors('logits').shape[0];
     expect(frames).toBeGreaterThan(config.window);
     for (let round = 0; round < 2; round++) {
       for (let k = 0; k < (round === 0 ? frames : 5); k++) {
         const row = (name: string) => vectors(name).row(k);
-        await behaviour.step(
-          { token: row('token'), voicing: row('voicing'), face: row('face') },
-          (logits) => {
-            if (k % every === 0)
-              expect(distance(logits, vectors('logits').row(k / every))).toBeLessThanOrEqual(CLOSE);
-          },
-        );
+        const drawn = await network.draw(row('token'), behaviour, (logits) => {
+          if (k % every === 0)
+            expect(distance(logits, vectors('logits').row(k / every))).toBeLessThanOrEqual(CLOSE);
+        });
+        behaviour.take(drawn);
+        behaviour.show(row('face'), row('voicing'));
         expect([...behaviour.codes]).toEqual([...row('codes')]);
         expect(distance(behaviour.turn, row('turn'))).toBeLessThanOrEqual(1e-6);
-        expect(distance(behaviour.state['dim.motion'], row('motion'))).toBeLessThanOrEqual(CLOSE);
+        expect(distance(behaviour.motion, row('motion'))).toBeLessThanOrEqual(CLOSE);
         const shown = physical(row('motion')).map((v, i) =>
           i % channels < channels - 3 ? Math.min(1, Math.max(0, v)) : v,
         );
-        expect(distance(behaviour.behaviour, shown)).toBeLessThanOrEqual(CLOSE);
+        expect(distance(behaviour.values, shown)).toBeLessThanOrEqual(CLOSE);
         const newest = [9, 10, 11, 21, 22, 23].map((i) => behaviour.head[i]);
-        expect(newest).toEqual([21, 22, 23, 45, 46, 47].map((i) => behaviour.behaviour[i]));
+        expect(newest).toEqual([21, 22, 23, 45, 46, 47].map((i) => behaviour.values[i]));
       }
+      network.reset();
       behaviour.reset();
     }
-    const encoded = await behaviour.encode(physical(vectors('encode_motion').values));
+    const encoded = await network.encode(physical(vectors('encode_motion').values));
     expect([...encoded.listener]).toEqual([...vectors('listener_codes').values]);
     expect([...encoded.speaker]).toEqual([...vectors('speaker_codes').values]);
-    behaviour.dispose();
+    network.dispose();
   });
 
   for (const network of ['lower', 'upper'] as const)

@@ -55,7 +55,7 @@ export type Tick = {
   readonly face: Float32Array | undefined;
   /** [2, 24] the emitted listening and speaking behaviour (21 ARKit weights 0…1, head exp-map in rad); undefined without a frame, and on the tier `visemes`. */
   readonly behaviour: Float32Array | undefined;
-  /** [4, 2] the codes behind it: row 2i listener codes of person 1 − i, row 2i + 1 speaker codes of person i. */
+  /** [4, 2] the codes behind it, drawn after the frame before: row 2i listener codes of person 1 − i, row 2i + 1 speaker codes of person i. */
   readonly codes: Float32Array | undefined;
   /** [2] how much each person has the turn, 0 listening … 1 speaking. */
   readonly turn: Float32Array;

@@ -3,13 +3,13 @@ import type { SamplerOptions } from '../model/sampler.ts';
 import { PERSONS } from '../motion.ts';
 import type { BackendOptions, BackendState, BodyNetwork, BodyWork, Conditions } from './backend.ts';
 import type { MovementModels } from './models.ts';
-import type { Movement, MovementState, Shown } from './movement.ts';
-import { WasmBehaviour } from './wasm.behaviour.ts';
+import type { Drawn, Movement, MovementState, ShownLast } from './movement.ts';
 import { WasmBody } from './wasm.body.ts';
+import { WasmCodes } from './wasm.codes.ts';
 import { exclusively } from './wasm.session.ts';
 import { copyState, fillState, type LiveState, pushTokens } from './wasm.state.ts';
 
-/** The ONNX graphs of behaviour and bodies, by the stems of their files. */
+/** The ONNX graphs of codes and bodies, by the stems of their files. */
 export const MOVEMENT_GRAPHS = [
   'dim',
   'dim-decoder',
@@ -25,27 +25,25 @@ export const MOVEMENT_GRAPHS = [
 /** Those graphs, read. */
 export type MovementGraphs = Readonly<Record<(typeof MOVEMENT_GRAPHS)[number], ArrayBuffer>>;
 
-/** Behaviour and bodies as ONNX graphs, on this thread. */
+/** Codes and bodies as ONNX graphs, on this thread. */
 export class WasmMovement implements Movement {
   readonly elsewhere = false;
-  readonly #behaviour: WasmBehaviour;
+  readonly #codes: WasmCodes;
   readonly #body: Readonly<Record<BodyNetwork, WasmBody>>;
   /** [2, 16, 256] the newest speech tokens, oldest first. */
   readonly #tokens: Float32Array;
   readonly #live: LiveState;
-  /** The codes of the frame under way. */
-  #drawn: Promise<void> = Promise.resolve();
 
   private constructor(
-    behaviour: WasmBehaviour,
+    codes: WasmCodes,
     body: Readonly<Record<BodyNetwork, WasmBody>>,
     { encoder, body: { lower } }: MovementModels,
   ) {
-    this.#behaviour = behaviour;
+    this.#codes = codes;
     this.#body = body;
     this.#tokens = new Float32Array(PERSONS * lower.config.audioWindow * encoder.C);
     this.#live = {
-      ...behaviour.state,
+      ...codes.state,
       ...body.lower.state,
       ...body.upper.state,
       'body.tokens': this.#tokens,
@@ -54,7 +52,7 @@ export class WasmMovement implements Movement {
 
   /** Opens all graphs; the runtime must be set up. Call `setConditions` and `reset` next. Throws `asset` when one does not fit its weights. */
   static async open(models: MovementModels, graphs: MovementGraphs, sampler: SamplerOptions) {
-    const behaviour = await WasmBehaviour.open(
+    const codes = await WasmCodes.open(
       models,
       { predictor: graphs.dim, decoder: graphs['dim-decoder'], encoder: graphs['dim-encoder'] },
       sampler,
@@ -66,37 +64,29 @@ export class WasmMovement implements Movement {
     });
     const lower = await WasmBody.open('lower', models, bodyGraphs('lower'), sampler);
     const upper = await WasmBody.open('upper', models, bodyGraphs('upper'), sampler, lower);
-    return new WasmMovement(behaviour, { lower, upper }, models);
+    return new WasmMovement(codes, { lower, upper }, models);
   }
 
-  hear(token: Float32Array, voicing: Float32Array | undefined): void {
-    this.#drawn = exclusively(async () => {
+  hear(token: Float32Array, shown: ShownLast | undefined): Promise<Drawn | undefined> {
+    return exclusively(async () => {
       pushTokens(this.#tokens, token);
-      if (voicing) await this.#behaviour.draw(token, voicing);
+      return shown && (await this.#codes.draw(token, shown));
     });
-    this.#drawn.catch(() => undefined); // `show` says it
   }
 
-  async show(face: Float32Array): Promise<Shown> {
-    await this.#drawn;
-    const { behaviour, codes, turn } = this.#behaviour;
-    this.#behaviour.show(face);
-    return { behaviour, codes, turn };
-  }
-
-  move({ network, from, to, placement }: BodyWork): Promise<Float32Array | undefined> {
+  move({ network, from, to, placement }: BodyWork, head: Float32Array): Promise<Float32Array | undefined> {
     return exclusively(async () => {
       const body = this.#body[network];
       if (from === 0) {
         invariant(placement, 'body: a block begins without a placement');
-        await body.begin({ tokens: this.#tokens, placement, head: this.#behaviour.head });
+        await body.begin({ tokens: this.#tokens, placement, head });
       }
       return body.denoise(from, to);
     });
   }
 
   encode(motion: Float32Array) {
-    return this.#behaviour.encode(motion);
+    return this.#codes.encode(motion);
   }
 
   setConditions(conditions: Conditions): Promise<void> {
@@ -117,7 +107,7 @@ export class WasmMovement implements Movement {
     return exclusively(async () => {
       fillState(this.#live, state);
       const { frames, lower, upper } = state.counters;
-      this.#behaviour.resume(frames);
+      this.#codes.resume(frames);
       this.#body.lower.resume(lower);
       this.#body.upper.resume(upper);
     });
@@ -126,7 +116,7 @@ export class WasmMovement implements Movement {
   reset(placement: Float32Array): Promise<void> {
     return exclusively(async () => {
       this.#tokens.fill(0);
-      this.#behaviour.reset();
+      this.#codes.reset();
       await this.#body.lower.reset(placement);
       await this.#body.upper.reset(placement);
     });
@@ -134,7 +124,7 @@ export class WasmMovement implements Movement {
 
   dispose(): void {
     void exclusively(async () => {
-      for (const part of [this.#behaviour, this.#body.lower, this.#body.upper]) part.dispose();
+      for (const part of [this.#codes, this.#body.lower, this.#body.upper]) part.dispose();
     });
   }
 }

@@ -65,10 +65,11 @@ export function freshState({ encoder, face, dim, body }: Models, { guidance }: S
     rings(`dim.${role}.decoder.`, vq.decoderLayers, PERSONS, vq.window, 2 * vq.C);
     zeros(`dim.${role}.decoder.conv_in.state`, PERSONS, 4, vq.C);
   }
-  out['dim.motion'] = Float32Array.from(
-    { length: PERSONS * channels.length },
-    (_, i) => dim.restMotion[i % channels.length],
-  );
+  for (const name of ['motion', 'listener', 'speaker'])
+    out[`dim.${name}`] = Float32Array.from(
+      { length: PERSONS * channels.length },
+      (_, i) => dim.restMotion[i % channels.length],
+    );
   out['dim.codes'] = dim.restCodes.slice();
   zeros('dim.activity', PERSONS);
   zeros('dim.head', PERSONS, 4, 3);

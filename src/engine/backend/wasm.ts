@@ -1,5 +1,3 @@
-import { turnsOf } from '../model/behaviour.ts';
-import { PERSONS } from '../motion.ts';
 import type {
   Backend,
   BackendInfo,
@@ -10,6 +8,7 @@ import type {
   Tick,
   TickWork,
 } from './backend.ts';
+import { Behaviour } from './behaviour.ts';
 import { FACE_TO_FACE, type Models } from './models.ts';
 import type { Movement } from './movement.ts';
 import { WasmEncoder } from './wasm.encoder.ts';
@@ -28,11 +27,16 @@ export type WasmFiles = {
   readonly runtime: ArrayBuffer;
 };
 
-type Parts = { readonly encoder: WasmEncoder; readonly face: WasmFace; readonly movement: Movement };
+type Parts = {
+  readonly encoder: WasmEncoder;
+  readonly face: WasmFace;
+  readonly behaviour: Behaviour;
+  readonly movement: Movement;
+};
 
 /**
  * Runs the networks as ONNX graphs in onnxruntime-web (WASM SIMD); TypeScript keeps the state. Encoder and face run here,
- * behaviour and bodies where they were opened.
+ * codes and bodies where they were opened.
  */
 export class WasmBackend implements Backend {
   readonly info: BackendInfo;
@@ -41,17 +45,18 @@ export class WasmBackend implements Backend {
   readonly #live: LiveState;
   readonly #inTurn = oneByOne();
   #ticks = 0;
-  #turn: Float32Array = new Float32Array(PERSONS);
+  /** Until the codes are here that the next frame shows. */
+  #drawn: Promise<void> = Promise.resolve();
 
   private constructor(parts: Parts, reason: string) {
-    const { encoder, face, movement } = parts;
+    const { encoder, face, behaviour, movement } = parts;
     this.#parts = parts;
-    this.#live = { ...encoder.state, ...face.state };
+    this.#live = { ...encoder.state, ...face.state, ...behaviour.state };
     const threads = movement.elsewhere ? '2 workers' : '1 thread';
     this.info = { backend: 'wasm', adapter: `onnxruntime-web ${runtimeVersion()}, ${threads}`, reason };
   }
 
-  /** Opens all graphs, behaviour and bodies by `open`; throws `asset` when one does not fit its weights. */
+  /** Opens all graphs, codes and bodies by `open`; throws `asset` when one does not fit its weights. */
   static async open(
     models: Models,
     { graphs, runtime }: WasmFiles,
@@ -66,7 +71,8 @@ export class WasmBackend implements Backend {
     const encoder = await exclusively(() => WasmEncoder.open(models, graphs['speech-encoder']));
     const faceGraphs = { face: graphs.face, prefix: graphs['face-prefix'] };
     const face = await exclusively(() => WasmFace.open(models, faceGraphs, sampler));
-    const backend = new WasmBackend({ encoder, face, movement: await opening }, reason);
+    const behaviour = new Behaviour(models.dim);
+    const backend = new WasmBackend({ encoder, face, behaviour, movement: await opening }, reason);
     await backend.setConditions(conditions);
     await backend.reset();
     return backend;
@@ -81,23 +87,25 @@ export class WasmBackend implements Backend {
 
   tick(mel: Float32Array, work: TickWork): Promise<Tick> {
     return this.#inTurn(async () => {
-      const { encoder, face, movement } = this.#parts;
+      const { encoder, face, behaviour, movement } = this.#parts;
       const { token, phones, voicing } = await exclusively(() => encoder.step(mel));
       this.#ticks++;
-      movement.hear(token, work.frame ? voicing : undefined);
       const weights = work.frame ? await exclusively(() => face.sample(token)) : undefined;
-      const shown = weights && (await movement.show(weights));
-      if (shown) this.#turn = shown.turn;
+      if (weights) {
+        await this.#drawn;
+        behaviour.show(weights, voicing);
+      }
       const tick = {
         face: weights,
-        behaviour: shown?.behaviour,
-        codes: shown?.codes,
-        turn: this.#turn,
+        behaviour: weights && behaviour.values,
+        codes: weights && behaviour.codes,
+        turn: behaviour.turn,
         phones,
         voicing,
       };
       work.onFrame?.({ ...tick, body: undefined });
-      const block = work.body && movement.move(work.body);
+      this.#hear(token, work.frame);
+      const block = work.body && movement.move(work.body, behaviour.head);
       block?.catch(() => undefined); // whoever takes the block is told
       await exclusively(() => face.settle());
       return { ...tick, body: movement.elsewhere ? block : await block };
@@ -111,6 +119,7 @@ export class WasmBackend implements Backend {
   save(): Promise<BackendState> {
     return this.#inTurn(async () => {
       const { face, movement } = this.#parts;
+      await this.#drawn;
       const { blocks, tensors } = await movement.save();
       const counters = { ticks: this.#ticks, frames: face.frames, ...blocks };
       return { version: 1, counters, tensors: { ...copyState(this.#live), ...tensors } };
@@ -119,26 +128,27 @@ export class WasmBackend implements Backend {
 
   restore(state: BackendState): Promise<void> {
     return this.#inTurn(async () => {
-      const { encoder, face, movement } = this.#parts;
+      const { encoder, face, behaviour, movement } = this.#parts;
       checkState(this.#live, state);
+      await this.#forgetDrawn();
       await movement.restore(state);
       fillState(this.#live, state);
       const { ticks, frames } = state.counters;
       this.#ticks = ticks;
       encoder.resume(ticks);
       face.resume(frames);
-      this.#turn = new Float32Array(PERSONS);
-      turnsOf(state.tensors['dim.activity']!, this.#turn);
+      behaviour.resume();
     });
   }
 
   reset(placement: Float32Array = FACE_TO_FACE): Promise<void> {
     return this.#inTurn(async () => {
-      const { encoder, face, movement } = this.#parts;
+      const { encoder, face, behaviour, movement } = this.#parts;
+      await this.#forgetDrawn();
       this.#ticks = 0;
-      this.#turn = new Float32Array(PERSONS);
       encoder.reset();
       face.reset();
+      behaviour.reset();
       await movement.reset(placement);
     });
   }
@@ -152,5 +162,21 @@ export class WasmBackend implements Backend {
         face.dispose();
       });
     });
+  }
+
+  /** Lets the networks of the frames to come hear a tick's tokens; after a frame they draw the codes of the next. */
+  #hear(token: Float32Array, draws: boolean) {
+    const { behaviour, movement } = this.#parts;
+    const { motion, drawn } = behaviour;
+    this.#drawn = movement
+      .hear(token, draws ? { motion, drawn } : undefined)
+      .then((next) => next && behaviour.take(next));
+    this.#drawn.catch(() => undefined); // the next frame says it
+  }
+
+  /** Waits for a draw under way, so that it comes into nothing new. */
+  async #forgetDrawn() {
+    await this.#drawn.catch(() => undefined);
+    this.#drawn = Promise.resolve();
   }
 }

@@ -25,7 +25,7 @@ export type Networks = {
   readonly inputs: BodyInputs;
   /** One tick of listening: the encoder, then the newest token into the bodies' window. */
   readonly listen: readonly Plan[];
-  /** One frame, of listening done: the face's steps and context pass, then codes, turn and blend. */
+  /** One frame, of listening done: the face's steps and context pass, turn and blend, then the codes of the next frame. */
   readonly frame: readonly Plan[];
   /** [2, 1, 51] the emitted face, normalised. */
   readonly emittedFace: Tensor;
@@ -92,7 +92,7 @@ export function networks(device: GPUDevice, arena: Arena, models: Models, sample
   const upper = bodyOf('upper', lower);
 
   const listen = [encoder.plan, new Plan(device).add(carry, { x: token, state: inputs.tokens })];
-  const frame = [faces.begin, ...faces.steps, faces.context, behaviour.plan];
+  const frame = [faces.begin, ...faces.steps, faces.context, behaviour.show, behaviour.draw];
   const bodyPlans = ({ prefix, listen, settle, begin, steps, context }: Body) => [
     prefix,
     listen,

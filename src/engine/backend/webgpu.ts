@@ -29,7 +29,7 @@ type Made = { readonly frame: boolean; readonly body?: BodyNetwork | undefined }
 const BODIES = ['lower', 'upper'] as const satisfies readonly BodyNetwork[];
 
 /**
- * Runs the networks as our WGSL kernels. A tick is one command buffer: encoder, face, codes and the body's share, then the
+ * Runs the networks as our WGSL kernels. A tick is one command buffer: encoder, face, behaviour and the body's share, then the
  * copy of what they made into a rotating read-back; nothing is read in between and nothing is allocated on the GPU.
  */
 export class WebgpuBackend implements Backend {
@@ -50,6 +50,8 @@ export class WebgpuBackend implements Backend {
   readonly #stale = { face: true, lower: true, upper: true };
   readonly #counters = { ticks: 0, frames: 0, lower: 0, upper: 0 };
   #turn: Float32Array = new Float32Array(PERSONS);
+  /** The codes that the next frame shows. */
+  #drawn: Float32Array;
 
   private constructor(gpu: Gpu, models: Models, options: BackendOptions, reason: string) {
     const { device, adapterName } = gpu;
@@ -67,6 +69,7 @@ export class WebgpuBackend implements Backend {
     const lower = new BlockFrames(models.body.lower);
     this.#frames = { lower, upper: new BlockFrames(models.body.upper, lower) };
     this.#text = new Float32Array(PERSONS * models.body.lower.config.text);
+    this.#drawn = models.dim.restCodes;
   }
 
   /** Uploads the weights and compiles every kernel; throws `asset` when a weight is missing. */
@@ -94,7 +97,7 @@ export class WebgpuBackend implements Backend {
       conditions: face.prefix.dispatches,
       encoder: encoder.plan.dispatches,
       face: sum([face.begin, ...face.steps, face.context]),
-      dim: dim.plan.dispatches,
+      dim: sum([dim.show, dim.draw]),
       lower: bodyOf(body.lower),
       upper: bodyOf(body.upper),
       layer: {
@@ -193,6 +196,7 @@ export class WebgpuBackend implements Backend {
     Object.assign(this.#counters, counters);
     this.#turn = new Float32Array(PERSONS);
     turnsOf(tensors['dim.activity'], this.#turn);
+    this.#drawn = tensors['dim.codes'];
     // A block under way goes on: its prefix and what its conditions give to each token are made again.
     this.#run((pass) => {
       for (const network of BODIES) {
@@ -209,9 +213,10 @@ export class WebgpuBackend implements Backend {
     for (const network of BODIES) this.#frames[network].reset();
     Object.assign(this.#counters, { ticks: 0, frames: 0, lower: 0, upper: 0 });
     this.#turn = new Float32Array(PERSONS);
+    this.#drawn = model.restCodes;
     const start = new Map<Tensor, ArrayLike<number>>([
       [encoder.melTail, [melSilence]],
-      [dim.motion, model.restMotion],
+      ...[dim.motion, dim.listener, dim.speaker].map((motion) => [motion, model.restMotion] as const),
       [dim.codes, model.restCodes],
       ...BODIES.map((network) => [body[network].last, this.#frames[network].last] as const),
     ]);
@@ -302,7 +307,9 @@ export class WebgpuBackend implements Backend {
     const [phones, voicing] = results;
     softmaxRows(phones, phones.length / PERSONS);
     for (let p = 0; p < PERSONS; p++) voicing[p] = 1 / (1 + Math.exp(-voicing[p]));
-    const [face, motion, codes, turn] = frame ? results.slice(2) : [];
+    const [face, motion, drawn, turn] = frame ? results.slice(2) : [];
+    const codes = drawn && this.#drawn;
+    if (drawn) this.#drawn = drawn;
     if (turn) this.#turn = turn;
     if (motion) showBehaviour(this.#behaviour, motion, this.#models.dim);
     return {

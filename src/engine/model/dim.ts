@@ -17,14 +17,17 @@ import type { Weights } from './weights.ts';
 /** Frames of the head that are remembered for the upper body. */
 export const HEAD_FRAMES = 4;
 
-/** The behaviour network as a plan: one frame of both persons an `encode`. */
+/** The behaviour network as plans: one frame of both persons an `encode` of each. */
 export type Dim = {
-  readonly plan: Plan;
+  /** Puts a frame together, given its face and voicing: the turn, and what the last codes say. */
+  readonly show: Plan;
+  /** Draws the next codes, given the frame's token and the motion shown last, and decodes them. */
+  readonly draw: Plan;
   /** Out: [4, 1, 2·G·K]; row 2i counts in its first half (listener codes of person 1 − i), row 2i + 1 in its second. */
   readonly logits: Tensor;
   /** Out, and state: [4, G] the codes of the last frame. */
   readonly codes: Tensor;
-  /** Out: [2, 1, 24] z as the listener's and the speaker's codes say it, persons in order. */
+  /** Out, and state: [2, 1, 24] z as the listener's and the speaker's codes say it, persons in order. */
   readonly listener: Tensor;
   readonly speaker: Tensor;
   /** Out: [2] how much each person has the turn. */
@@ -58,7 +61,7 @@ const ROLE_ROWS = { speaker: 1, listener: 2 } as const;
 
 /**
  * Builds the network of `training/dim.py` (DIM, Tran et al. 2024, made causal): role encoders, joint encoder, code
- * decoder, a draw of codes, both VQ decoders, and the blend by turn, all of one frame without leaving the GPU.
+ * decoder, a draw of codes, both VQ decoders, and the blend by turn, without leaving the GPU.
  */
 export function dim(
   device: GPUDevice,
@@ -66,13 +69,13 @@ export function dim(
   w: Weights,
   config: DimConfig,
   norms: DimNorms,
-  draw: Draw,
+  drawing: Draw,
   { clock, token, voicing, face }: DimInputs,
 ): Dim {
   const { C, groups: G, codes: K, channels } = config;
   const F = channels.length;
   const rows = 2 * PERSONS;
-  const plan = new Plan(device);
+  const [show, draw] = [new Plan(device), new Plan(device)];
   const tensor = (name: string, ...shape: number[]) => arena.tensor(`dim.${name}`, shape);
   const state: Tensor[] = [];
   const kept = (name: string, ...shape: number[]) => {
@@ -93,11 +96,11 @@ export function dim(
     }));
     const run = (out: Tensor) => {
       for (const { path, ring } of layers) {
-        const before = plan.dispatches;
-        addLayer(plan, stack, path, { ring }, 'keys');
-        layerDispatches = Math.max(layerDispatches, plan.dispatches - before);
+        const before = draw.dispatches;
+        addLayer(draw, stack, path, { ring }, 'keys');
+        layerDispatches = Math.max(layerDispatches, draw.dispatches - before);
       }
-      addNorm(plan, stack, `${path}.norm`, out);
+      addNorm(draw, stack, `${path}.norm`, out);
     };
     return { h: stack.h, normed: stack.normed, run };
   };
@@ -105,23 +108,23 @@ export function dim(
   const roles = (['encoder_s', 'encoder_l'] as const).map((path) => {
     const input = tensor(`${path}.input`, PERSONS, 1, F + config.token);
     const role = stackOf(path, config, config.layers.encoder, { R: PERSONS });
-    plan.add(beside, { a: motion, b: token, out: input }, { swap: path === 'encoder_l' });
-    addLinear(plan, w, `${path}.project_in`, { x: input, out: role.h });
+    draw.add(beside, { a: motion, b: token, out: input }, { swap: path === 'encoder_l' });
+    addLinear(draw, w, `${path}.project_in`, { x: input, out: role.h });
     role.run(role.normed);
     return role.normed;
   });
 
   const joint = stackOf('encoder_joint', config, config.layers.joint, { R: PERSONS, T: 2, group: 2 });
-  plan.add(beside, { a: roles[0], b: roles[1], out: view(joint.h, [PERSONS, 1, 2 * C]) });
+  draw.add(beside, { a: roles[0], b: roles[1], out: view(joint.h, [PERSONS, 1, 2 * C]) });
   const decoder = stackOf('decoder_joint', config, config.layers.decoder, { R: rows });
   joint.run(view(decoder.h, [PERSONS, 2, C]));
   const table = w('decoder_joint.token_emb.weight');
-  plan.add(recall, { ids: codes, table, out: decoder.h }, { codes: K, roles: 2 });
+  draw.add(recall, { ids: codes, table, out: decoder.h }, { codes: K, roles: 2 });
   decoder.run(decoder.normed);
   const logits = tensor('logits', rows, 1, 2 * G * K);
   const unbiased = { w: w('decoder_joint.to_logits.weight'), b: tensor('no bias', 2 * G * K) };
-  plan.add(linear, { x: decoder.normed, ...unbiased, out: logits });
-  plan.add(sample, { logits, clock, codes }, { ...draw, roles: 2 });
+  draw.add(linear, { x: decoder.normed, ...unbiased, out: logits });
+  draw.add(sample, { logits, clock, codes }, { ...drawing, roles: 2 });
 
   const decode = (role: keyof typeof ROLE_ROWS) => {
     const path = `${role}_vq.decoder`;
@@ -130,15 +133,15 @@ export function dim(
     const vectors = tensor(`${path}.vectors`, PERSONS, 1, G * config.codeDim);
     const projected = tensor(`${path}.projected`, PERSONS, 1, vq.C);
     const tail = kept(`${path}.conv_in.state`, PERSONS, 4, vq.C);
-    const out = tensor(role, PERSONS, 1, F);
+    const out = kept(role, PERSONS, 1, F);
     const book = w(`${role}_vq.quantize.embedding`);
-    plan.add(lookup, { codes, book, out: vectors }, { flip: ROLE_ROWS[role] });
-    addLinear(plan, w, `${path}.project`, { x: vectors, out: projected });
+    draw.add(lookup, { codes, book, out: vectors }, { flip: ROLE_ROWS[role] });
+    addLinear(draw, w, `${path}.project`, { x: vectors, out: projected });
     const conv = weightsAt(w, `${path}.conv_in`);
-    plan.add(conv1d, { x: projected, state: tail, ...conv, out: stack.h }, { act: 'gelu' });
-    plan.add(carry, { x: projected, state: tail });
+    draw.add(conv1d, { x: projected, state: tail, ...conv, out: stack.h }, { act: 'gelu' });
+    draw.add(carry, { x: projected, state: tail });
     stack.run(stack.normed);
-    addLinear(plan, w, `${path}.out`, { x: stack.normed, out });
+    addLinear(draw, w, `${path}.out`, { x: stack.normed, out });
     return out;
   };
   const speaker = decode('speaker');
@@ -147,8 +150,8 @@ export function dim(
   const turns = tensor('turn', PERSONS);
   const newest = tensor('head.newest', PERSONS, 3);
   const flat = (t: Tensor) => view(t, [PERSONS, t.shape[2]]);
-  plan.add(turn, { voicing: view(voicing, [PERSONS]), activity, out: turns });
-  plan.add(blend, {
+  show.add(turn, { voicing: view(voicing, [PERSONS]), activity, out: turns });
+  show.add(blend, {
     turn: turns,
     listener: flat(listener),
     speaker: flat(speaker),
@@ -157,8 +160,8 @@ export function dim(
     out: flat(motion),
     tail: newest,
   });
-  plan.add(carry, { x: view(newest, [PERSONS, 1, 3]), state: head });
-  return { plan, logits, codes, listener, speaker, turn: turns, motion, head, state, layerDispatches };
+  show.add(carry, { x: view(newest, [PERSONS, 1, 3]), state: head });
+  return { show, draw, logits, codes, listener, speaker, turn: turns, motion, head, state, layerDispatches };
 }
 
 /** Which face channel each motion channel is, and the norms [4, F] of both (see `blend`). */

@@ -56,9 +56,9 @@ export function putBehaviour(face: Float32Array, behaviour: Float32Array) {
 }
 
 /**
- * Mel in, whole motion out: in every tick (1/30 s) first the face, then the per-frame codes, then at most one denoising
- * step of the body; numbers what comes out and finishes the bodies (engine/body). A tick's cost does not depend on the
- * length of the talk.
+ * Mel in, whole motion out: in every tick (1/30 s) first the face, then the codes of the next frame, then at most one
+ * denoising step of the body; numbers what comes out and finishes the bodies (engine/body). A tick's cost does not depend on
+ * the length of the talk.
  */
 export class Generator {
   #backend: Backend;
