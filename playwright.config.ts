@@ -13,6 +13,7 @@ export default defineConfig({
   retries: 1, // they live in real time, which a machine that others use may not give them
   reporter: 'list',
   use: {
+    actionTimeout: 60_000,
     baseURL: `http://localhost:${PORT}`,
     viewport: { width: 480, height: 270 },
     headless: false, // `--headless=new` in the flags does it: the headless shell has no WebGPU

@@ -4,6 +4,9 @@ import { defineConfig, mergeConfig } from 'vitest/config';
 import { browserPath, CHROMIUM_FLAGS } from './tools/browser.mjs';
 import demo from './vite.config.ts';
 
+/** Tests of pages live in real time, which a machine that others use may not give them. */
+const RETRY = 1;
+
 /** A fresh object per project: vitest writes into it. */
 const browser = (flags: readonly string[] = []) => ({
   enabled: true,
@@ -46,6 +49,7 @@ export default mergeConfig(
           server: { fs: { allow: ['.', '../shared/data'] } },
           test: {
             name: 'browser',
+            retry: RETRY,
             include: ['test/browser/**/*.test.ts'],
             browser: browser(MICROPHONES),
             provide: { isolated: false },
@@ -57,6 +61,7 @@ export default mergeConfig(
           server: { headers: ISOLATION },
           test: {
             name: 'isolated',
+            retry: RETRY,
             include: ['test/browser/{rpc,capture}.test.ts'],
             browser: browser(),
             provide: { isolated: true },

@@ -120,8 +120,13 @@ function meet(call: Call, voice: OwnVoice) {
   voice.onStream = (stream) => call.setMicrophone(stream).catch(showError);
   byId(`name-${call.person}`).textContent = 'You';
   byId(`name-${1 - call.person}`).textContent = 'The other';
+  let troubled = false;
   const show = (state: CallState) => {
     if (state === 'connected') voice.begin?.();
+    if (troubled && (state === 'connected' || state === 'waiting')) {
+      troubled = false;
+      hideProblem();
+    }
     if (state === 'ended') leave(SAID.ended);
     else enter(state, SAID[state]);
   };
@@ -136,7 +141,10 @@ function meet(call: Call, voice: OwnVoice) {
     line.textContent =
       'The signalling server is away. Your talk goes on; nobody can come in until it is back.';
   });
-  call.on('error', showError);
+  call.on('error', (error) => {
+    troubled = true;
+    showError(error);
+  });
   mute.onclick = () => {
     const muted = !call.muted;
     call.setMuted(muted);

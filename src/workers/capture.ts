@@ -14,6 +14,9 @@ export type Bleed = BleedReport & {
   readonly ducked: readonly [boolean, boolean];
 };
 
+/** How the worklet is made; without reports and gate nobody looks for bleed. */
+export type CaptureSetting = { readonly reports: boolean };
+
 /** When a person's voice is heard after it was captured. */
 export type PlayDelay = { readonly person: 0 | 1; readonly delayS: number };
 
@@ -85,7 +88,7 @@ export async function capture(context: BaseAudioContext, options: CaptureOptions
   let settings: { gate: GateMode; delays: PlayDelay[] } = { gate, delays: [] };
   let failures: number[] = [];
   const open = () => {
-    const node = openNode(context, inputs);
+    const node = openNode(context, inputs, { reports: onBleed !== undefined });
     node.port.postMessage(settings.gate);
     for (const delay of settings.delays) node.port.postMessage(delay);
     node.onprocessorerror = () => restart();
@@ -155,8 +158,13 @@ export async function capture(context: BaseAudioContext, options: CaptureOptions
 }
 
 /** The node that takes both voices; it gives silence to the context's destination, which keeps it running. */
-function openNode(context: BaseAudioContext, inputs: readonly AudioNode[]): AudioWorkletNode {
+function openNode(
+  context: BaseAudioContext,
+  inputs: readonly AudioNode[],
+  processorOptions: CaptureSetting,
+): AudioWorkletNode {
   const node = new AudioWorkletNode(context, 'capture', {
+    processorOptions,
     numberOfInputs: PERSONS,
     numberOfOutputs: 1,
     outputChannelCount: [1],

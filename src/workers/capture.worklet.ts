@@ -2,7 +2,7 @@ import type { BleedReport } from '../engine/audio/bleed.report.ts';
 import { BleedDetector } from '../engine/audio/bleed.ts';
 import { BLOCK_HEADER, blockFrames, stampBlock } from '../engine/audio/block.ts';
 import { BleedGate } from '../engine/audio/gate.ts';
-import type { Bleed, GateMode, PlayDelay } from './capture.ts';
+import type { Bleed, CaptureSetting, GateMode, PlayDelay } from './capture.ts';
 import { openWriter, type StreamEnd, type StreamWriter } from './stream.ts';
 
 declare const currentFrame: number;
@@ -18,14 +18,16 @@ const REPORT_EVERY = 16;
 /** Watches both voices of a block for bleed and ducks what is only the other's. */
 class Watch {
   gating = true;
+  readonly #reports: boolean;
   readonly #detector: BleedDetector;
   readonly #gate: BleedGate;
   readonly #hop: number;
   #report: BleedReport;
   #sinceReport = 0;
 
-  constructor(hop: number) {
+  constructor(hop: number, { reports }: CaptureSetting) {
     this.#hop = hop;
+    this.#reports = reports;
     this.#detector = new BleedDetector(sampleRate, hop);
     this.#gate = new BleedGate(sampleRate, hop);
     this.#report = this.#detector.report;
@@ -38,6 +40,7 @@ class Watch {
 
   /** What to tell the page after this block, if anything. */
   take(block: Float32Array): Bleed | undefined {
+    if (!this.gating && !this.#reports) return undefined;
     const other = BLOCK_HEADER + this.#hop;
     const { kind } = this.#report;
     const analysed = this.#detector.push(block, BLOCK_HEADER, other, this.#hop);
@@ -65,7 +68,7 @@ registerProcessor(
     #running = true;
     readonly #delays: PlayDelay[] = []; // told before the first stream
 
-    constructor() {
+    constructor({ processorOptions }: { processorOptions: CaptureSetting }) {
       super();
       this.port.onmessage = ({ data }: MessageEvent<StreamEnd | 'stop' | GateMode | PlayDelay>) => {
         if (data === 'auto' || data === 'off') {
@@ -87,7 +90,7 @@ registerProcessor(
         this.#writer = openWriter(data);
         if (!this.#watch) {
           this.#block = new Float32Array(data.blockLength);
-          this.#watch = new Watch(blockFrames(data.blockLength));
+          this.#watch = new Watch(blockFrames(data.blockLength), processorOptions);
           this.#watch.gating = this.#gate === 'auto';
           for (const delay of this.#delays) this.#watch.setDelay(delay);
         }

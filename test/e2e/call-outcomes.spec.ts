@@ -107,6 +107,28 @@ test('a third, a reloaded page, a closed tab and a server that is away: each is 
   expect(ours).toEqual([]);
 });
 
+test('no way to the other page is found at first: the page says so, and no longer once there is one', async ({
+  context,
+  baseURL,
+}) => {
+  const [one, two] = [await open(context, baseURL!), await open(context, baseURL!)];
+  await two.page.evaluate(() => {
+    const Original = window.RTCPeerConnection;
+    window.RTCPeerConnection = class extends Original {
+      constructor(configuration?: RTCConfiguration) {
+        super({ ...configuration, iceTransportPolicy: 'relay' }); // and there is no relay
+        window.RTCPeerConnection = Original;
+      }
+    };
+  });
+  await one.page.click('#join');
+  await expect.poll(() => state(one.page), { timeout: 40_000 }).toBe('waiting');
+  await two.page.click('#join');
+  await expect(two.page.locator('#notice')).toContainText('no way to it has been found', { timeout: 40_000 });
+  await together(one.page, two.page);
+  for (const { page } of [one, two]) await expect(page.locator('#notice')).toBeHidden();
+});
+
 /** Gives a page a network that can be taken away from it, calls and all; must be asked for before it joins one. */
 async function looseNetwork(context: BrowserContext, page: Page) {
   const cdp = await context.newCDPSession(page);
