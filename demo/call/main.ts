@@ -120,7 +120,7 @@ function meet(call: Call, voice: OwnVoice) {
   voice.onStream = (stream) => call.setMicrophone(stream).catch(showError);
   byId(`name-${call.person}`).textContent = 'You';
   byId(`name-${1 - call.person}`).textContent = 'The other';
-  let troubled = false;
+  let troubled = false; // by the call: what it says is over once there is a way, or nobody to find one to
   const show = (state: CallState) => {
     if (state === 'connected') voice.begin?.();
     if (troubled && (state === 'connected' || state === 'waiting')) {
