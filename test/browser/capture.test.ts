@@ -189,15 +189,16 @@ test('a page that changes its graph all the time loses no sound', async () => {
   const reader = openReader(captured.end);
   const block = new Float32Array(reader.blockLength);
   const frames: number[] = [];
-  for (const endMs = performance.now() + 1500; performance.now() < endMs; await reader.wait(5000)) {
+  // Counted in blocks: a busy machine brings the context on more slowly.
+  while (frames.length < UNSETTLED + 300) {
     // While the page holds the graph, Chromium tells its worklets the frame of the quantum before.
     const gains = Array.from({ length: 300 }, () => new GainNode(context));
     for (const gain of gains) gain.connect(captured.input(0));
     for (const gain of gains) gain.disconnect();
+    expect(await reader.wait(5000)).toBe(true);
     while (reader.pull(block)) frames.push(blockFrame(block));
   }
   const settled = frames.slice(UNSETTLED);
-  expect(settled.length).toBeGreaterThan(200);
   expect(settled).toEqual(settled.map((_, i) => settled[0] + 128 * i));
   expect(reader.stats.dropped).toBe(0);
   captured.dispose();
