@@ -22,6 +22,9 @@ const KEPT_TICKS = 300;
  */
 const WARMING_TICKS = 300;
 
+/** Somebody who waits until the talk keeps up. */
+type Waiting = { readonly sinceFrames: number; readonly resolve: () => void };
+
 type Change = {
   readonly old: Backend;
   readonly backend: Backend;
@@ -53,6 +56,7 @@ export class Conversation {
   #resetAsked = false;
   #resting = false;
   #change: Change | undefined;
+  #waiting: Waiting | undefined;
   #inRun = false;
   #warmedTicks = 0;
   /** What the generator remembers is nobody's talk. */
@@ -123,6 +127,13 @@ export class Conversation {
     });
   }
 
+  /** Resolves when the talk keeps up: a frame has been made from now on, and no sound waits for its own. */
+  keepsUp(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting = { sinceFrames: this.#frames, resolve };
+    });
+  }
+
   /** Judges the pace once over `ticks` only, from now on: whether a backend that is tried keeps up. */
   watchClosely(ticks: number) {
     this.#watchedTicks = ticks;
@@ -174,6 +185,7 @@ export class Conversation {
     }
     while (this.#sound.pull(this.#soundBlock)) this.#voices.pushBlock(this.#soundBlock);
     if (!this.#voices.pull(this.#mel)) {
+      this.#tellWaiting();
       if (!(await this.#warmUp())) await this.#sound.wait(100);
       return;
     }
@@ -224,6 +236,12 @@ export class Conversation {
     while (this.#sound.pull(this.#soundBlock)); // sound of the old conversation
     this.#voices = new Voices(this.#contextRateHz);
     await this.#generator.reset();
+  }
+
+  #tellWaiting() {
+    if (!this.#waiting || this.#frames === this.#waiting.sinceFrames) return;
+    this.#waiting.resolve();
+    this.#waiting = undefined;
   }
 
   /** Tells, once in ten seconds, that a third of the frames were left out. */

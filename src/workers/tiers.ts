@@ -19,6 +19,9 @@ const SLACK_MS = TICK_MS / 2;
 /** Ticks (3 s) after which a tier that was tried again has shown whether it keeps up. */
 const TRIAL_TICKS = 90;
 
+/** Opening networks takes the processors: it waits for the lips, but no longer (ms), because where nothing sounds they do not move. */
+const LIPS_FIRST_MS = 2000;
+
 /** What runs the networks of a conversation, in turn: opened, changed, mended when it breaks, and tried again. */
 export class Tiers {
   readonly #openTier: OpenTier;
@@ -65,7 +68,7 @@ export class Tiers {
   async run(talk: Conversation, takeOver: TakeOver | undefined): Promise<void> {
     this.#talk = talk;
     if (takeOver && takeOver.tier !== 'visemes')
-      void this.#comeBack(takeOver.tier, `${takeOver.why}; another one took over`);
+      void this.#comeBack(talk, takeOver.tier, `${takeOver.why}; another one took over`);
     for (;;) {
       try {
         return await talk.run();
@@ -147,15 +150,17 @@ export class Tiers {
     if (failure === 'lost' && goal !== tier) this.#policy.fell(tier);
     this.#put(await this.#open('visemes', `${why}; ${wordsOf('visemes', goal)}`), goal);
     await talk.resume(this.now.backend);
-    if (goal !== 'visemes') void this.#comeBack(goal, why, failure === 'lost' ? tier : undefined);
+    if (goal !== 'visemes') void this.#comeBack(talk, goal, why, failure === 'lost' ? tier : undefined);
   }
 
-  /** Changes over from the lips to a tier, or to a lower one where it cannot be opened. */
-  async #comeBack(goal: Tier, why: string, from: Tier = goal) {
+  /** Changes over from the lips, once they move, to a tier, or to a lower one where it cannot be opened. */
+  async #comeBack(talk: Conversation, goal: Tier, why: string, from: Tier = goal) {
+    const lipsMove = within(talk.keepsUp(), LIPS_FIRST_MS);
     for (let tier: Tier | undefined = goal; tier && tier !== 'visemes'; tier = tierBelow(tier)) {
       const next = tier;
       const reason = tier === from ? `${why}; it is open again` : why;
-      const done = await this.#exchange(() => this.#open(next, reason)).then(
+      const open = () => lipsMove.then(() => this.#open(next, reason));
+      const done = await this.#exchange(open).then(
         () => true,
         () => false,
       );
@@ -209,6 +214,10 @@ export class Tiers {
     }
   }
 }
+
+/** Waits for something, or so many milliseconds. */
+const within = (done: Promise<void>, ms: number) =>
+  Promise.race([done, new Promise<void>((resolve) => setTimeout(resolve, ms))]);
 
 const WORDS: Readonly<Record<Failure, string>> = {
   lost: 'was lost',

@@ -287,15 +287,24 @@ test('nothing better is tried on a page that nobody sees, without motion, or aga
 
 test('after a crash: lips, then what ran before, and what was better is not forgotten', async () => {
   const takeOver = { tier: 'wasm', why: 'the motion worker closed', best: 'webgpu' } as const;
-  const { tier, until, told, clock, tiers, speak } = await start('auto', takeOver);
+  const { tier, until, told, clock, tiers, speak, control, talk } = await start('auto', takeOver);
   expect(tier()).toBe('visemes');
   expect(told.find(({ info }) => info)).toMatchObject({ goal: 'wasm', best: 'webgpu' });
+  const framesBefore: number[] = [];
+  control.openFails = () => void framesBefore.push(talk.stats.frames);
   await until(() => tier() === 'wasm');
+  expect(framesBefore).toHaveLength(1);
+  expect(framesBefore[0], 'lips move before anything else takes the processors').toBeGreaterThan(0);
   expect(told.at(-1)?.info?.reason).toContain('the motion worker closed; another one took over');
   clock.ms += MINUTE;
   await speak(2);
   tiers.look();
   await until(() => tier() === 'webgpu');
+});
+
+test('after a crash, where nothing sounds: what ran before, without waiting for lips that do not move', async () => {
+  const { tier } = await start('auto', { tier: 'wasm', why: 'the motion worker closed' });
+  await expect.poll(tier, { timeout: 10_000 }).toBe('wasm');
 });
 
 test('after crashes had led to a lower tier, the better one is tried again, later each time', async () => {
