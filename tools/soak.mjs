@@ -71,9 +71,15 @@ const browser = await chromium.launch({
     ...CHROMIUM_FLAGS,
     '--autoplay-policy=no-user-gesture-required',
     '--enable-blink-features=ForceEagerMeasureMemory',
+    '--use-fake-ui-for-media-stream',
+    '--use-fake-device-for-media-stream',
   ],
 });
-const page = await (await browser.newContext({ viewport: { width: 320, height: 180 } })).newPage();
+const context = await browser.newContext({
+  viewport: { width: 320, height: 180 },
+  permissions: ['microphone'],
+});
+const page = await context.newPage();
 let alive = true;
 let stopped = false;
 const errors = [];

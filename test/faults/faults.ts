@@ -99,26 +99,31 @@ export const FAULTS = {
   },
   soundSuspended: { name: 'the system suspends the sound', inflict: inPage('faults.suspend()') },
   trackEnds: { name: 'a track ends', inflict: inPage('faults.endTrack()') },
+  microphoneGoes: { name: 'a microphone is unplugged', inflict: inPage('faults.pullMicrophone()') },
   offline: { name: 'the network is gone for 3 s', inflict: (page) => offline(page, 3000) },
   crashOffline: {
     name: 'the motion worker throws while the network is gone for 6 s',
     inflict: (page) => offline(page, 6000, `faults.worker('throw')`),
+  },
+  crashSpoilt: {
+    name: 'the motion worker throws, and the files that were kept are spoilt',
+    inflict: inPage(`faults.spoilKept().then(() => faults.worker('throw'))`),
   },
 } as const satisfies Record<string, Fault>;
 
 /** How a page came through a fault; times in milliseconds. */
 export type Outcome = {
   readonly name: string;
-  /** From the end of the fault to the first frame in time after which they keep coming; null for never. */
+  /** From the end of the fault to the first frame that is seen and after which they keep coming; null for never. */
   readonly recoveryMs: number | null;
-  /** The longest time without a frame in time. */
+  /** The longest time without a frame that is seen. */
   readonly outageMs: number;
 };
 
 /** How long frames are watched after the end of a fault, to see that they keep coming. */
 const WATCHED_MS = 3000;
 
-/** Inflicts a fault on a {@link openBreakable} page, and waits until frames are in time again. */
+/** Inflicts a fault on a {@link openBreakable} page, and waits until frames are seen again. */
 export async function undergo(page: Page, { name, inflict }: Fault, patienceMs = 30_000): Promise<Outcome> {
   const now = () => page.evaluate<number>('faults.now()');
   const beganMs = await now();

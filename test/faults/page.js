@@ -45,8 +45,8 @@
   const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   const canvas = () => document.querySelector('#stage canvas');
 
-  /** When frames arrived that the picture had not passed, in ms. */
-  let inTime = [];
+  /** When frames are seen that came in time, in ms: in their order, and a little ahead. */
+  let seen = [];
   const counts = { frames: 0, late: 0, pending: 0, settled: 0, rejected: {} };
   const pending = new Map();
   let asked = 0;
@@ -69,7 +69,7 @@
 
   window.faults = {
     pictureEveryMs: 0,
-    /** Without a frame in time for longer than this (ms), the characters stand still. */
+    /** Without a frame to see for longer than this (ms), the characters stand still. */
     outageMs: 300,
     /** Errors that the engine told of, in words. */
     told: [],
@@ -86,11 +86,11 @@
       duo.on('error', ({ kind, message, hint }) => window.faults.told.push({ kind, message, hint }));
       duo.on('tier', (change) => window.faults.tiers.push({ ...change, atMs: performance.now() }));
       duo.on('frame', ({ contextTimeS }) => {
-        const late = context.currentTime - contextTimeS - delayS - (context.outputLatency || 0) > 0;
+        const aheadS = contextTimeS + delayS + (context.outputLatency || 0) - context.currentTime;
         counts.frames++;
-        if (late) counts.late++;
-        else if (context.state === 'running') inTime.push(performance.now());
-        if (inTime.length > 4000) inTime = inTime.filter((atMs) => atMs > performance.now() - KEPT_MS);
+        if (aheadS < 0) counts.late++;
+        else if (context.state === 'running') seen.push(performance.now() + 1000 * aheadS);
+        if (seen.length > 4000) seen = seen.filter((atMs) => atMs > performance.now() - KEPT_MS);
       });
       for (const verb of VERBS) {
         const own = duo[verb].bind(duo);
@@ -135,7 +135,7 @@
     },
     counts: () => ({ ...counts }),
     /** Whether frames come in time. */
-    moves: () => performance.now() - inTime.at(-1) < 2000,
+    moves: () => performance.now() - seen.at(-1) < 2000,
     /** What was asked of the engine and has not been answered, oldest first. */
     pending: () =>
       [...pending.values()].map(({ verb, sinceMs }) => ({ verb, ms: performance.now() - sinceMs })),
@@ -151,12 +151,12 @@
     },
 
     /**
-     * How long after the end of a fault frames came in time again, in ms, and the longest time without any; `ms` is null
-     * while there are none.
+     * How long after the end of a fault frames are seen again, in ms, and the longest time without any; `ms` is null while
+     * there are none.
      */
     recovery(beganMs, endedMs) {
       const now = performance.now();
-      const times = inTime.filter((atMs) => atMs > beganMs - 1000);
+      const times = seen.filter((atMs) => atMs > beganMs - 1000 && atMs < now);
       let [again, longest, before] = [endedMs, 0, Math.min(beganMs, times[0] ?? beganMs)];
       for (const atMs of [...times, now]) {
         const gap = atMs - before;
@@ -200,6 +200,30 @@
       line.stop();
       line.dispatchEvent(new Event('ended'));
       await track('ended', voice.ended);
+    },
+    /** Somebody joins by a microphone, which is pulled out; resolves when another one has taken its place. */
+    async pullMicrophone() {
+      const { microphones } = window.duologue;
+      await track('open', microphones.open(0));
+      await sleep(300);
+      const pulled = microphones.stream(0);
+      window.faults.unplug();
+      const untilMs = performance.now() + 10_000;
+      while ([undefined, pulled].includes(microphones.stream(0)) && performance.now() < untilMs) await sleep(20);
+      if ([undefined, pulled].includes(microphones.stream(0)))
+        throw new Error('no other microphone takes the place of the one that was pulled out');
+      microphones.close(0);
+    },
+    /** Puts something else of the same size in the place of each file of the engine that was kept for the next visit. */
+    async spoilKept() {
+      for (const name of await caches.keys()) {
+        if (!name.startsWith('duologue-files')) continue;
+        const cache = await caches.open(name);
+        for (const request of await cache.keys()) {
+          const { size } = await (await cache.match(request)).blob();
+          await cache.put(request, new Response(new Uint8Array(size).fill(7)));
+        }
+      }
     },
     /** Pulls out every microphone. */
     unplug() {
