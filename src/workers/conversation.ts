@@ -56,7 +56,7 @@ export class Conversation {
   #resetAsked = false;
   #resting = false;
   #change: Change | undefined;
-  #waiting: Waiting | undefined;
+  #waiting: Waiting[] = [];
   #inRun = false;
   #warmedTicks = 0;
   /** What the generator remembers is nobody's talk. */
@@ -127,10 +127,14 @@ export class Conversation {
     });
   }
 
-  /** Resolves when the talk keeps up: a frame has been made from now on, and no sound waits for its own. */
-  keepsUp(): Promise<void> {
+  /**
+   * Resolves when the talk keeps up, a frame having been made from now on, and no sound waiting for its own; after `mostMs`
+   * in any case, because where nothing sounds there are no frames.
+   */
+  keepsUp(mostMs: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#waiting = { sinceFrames: this.#frames, resolve };
+      setTimeout(resolve, mostMs);
+      this.#waiting.push({ sinceFrames: this.#frames, resolve });
     });
   }
 
@@ -239,9 +243,9 @@ export class Conversation {
   }
 
   #tellWaiting() {
-    if (!this.#waiting || this.#frames === this.#waiting.sinceFrames) return;
-    this.#waiting.resolve();
-    this.#waiting = undefined;
+    if (this.#waiting.length === 0) return;
+    for (const { sinceFrames, resolve } of this.#waiting) if (this.#frames > sinceFrames) resolve();
+    this.#waiting = this.#waiting.filter(({ sinceFrames }) => this.#frames <= sinceFrames);
   }
 
   /** Tells, once in ten seconds, that a third of the frames were left out. */

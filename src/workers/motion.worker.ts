@@ -13,6 +13,9 @@ import { type OpenTier, Tiers } from './tiers.ts';
 /** How often (ms) it is looked whether a better tier may be tried again. */
 const LOOK_MS = 1000;
 
+/** What opens networks beside a talk waits for it no longer than this (ms) after each of them. */
+const BREATH_MS = 500;
+
 let request: LoadRequest | undefined;
 let tiers: Tiers | undefined;
 let conversation: Conversation | undefined;
@@ -31,6 +34,7 @@ function opener({ sampler }: LoadRequest, get: (name: string) => Promise<ArrayBu
     gpu: navigator.gpu as GPU | undefined,
     runtime: () => get(RUNTIME_NAME),
     movement: movementBeside(() => get(RUNTIME_NAME)),
+    breathe: async () => conversation?.keepsUp(BREATH_MS),
   };
   return async (choice, conditions) => {
     const { backend, models } = await openBackend(choice, sources, { sampler, conditions });

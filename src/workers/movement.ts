@@ -1,4 +1,5 @@
-import type { BackendState, BodyWork, Conditions } from '../engine/backend/backend.ts';
+import type { BackendOptions, BackendState, BodyWork, Conditions } from '../engine/backend/backend.ts';
+import type { MovementModels } from '../engine/backend/models.ts';
 import type { Movement, ShownLast } from '../engine/backend/movement.ts';
 import {
   MOVEMENT_GRAPHS,
@@ -37,8 +38,12 @@ class RemoteMovement implements Movement {
   }
 
   /** Hands everything over that the worker needs. */
-  open(...[models, graphs, options, runtime]: [...Parameters<OpenMovement>, ArrayBuffer]): Promise<void> {
-    const { dim, body } = models;
+  open(
+    { dim, body }: MovementModels,
+    graphs: MovementGraphs,
+    options: BackendOptions,
+    runtime: ArrayBuffer,
+  ): Promise<void> {
     const files = { dim: dim.file, lower: body.lower.file, upper: body.upper.file };
     const own = Object.fromEntries(MOVEMENT_GRAPHS.map((name) => [name, graphs[name]]));
     const request = { files, graphs: own as MovementGraphs, runtime, options };
@@ -109,14 +114,14 @@ class RemoteMovement implements Movement {
 /** Opens behaviour and bodies in a worker of their own where the machine has two cores, else, or where that fails, here. */
 export const movementBeside =
   (runtime: () => Promise<ArrayBuffer>): OpenMovement =>
-  async (models, graphs, options) => {
-    if (!(navigator.hardwareConcurrency > 1)) return openMovement(models, graphs, options);
+  async (models, graphs, options, breathe) => {
+    if (!(navigator.hardwareConcurrency > 1)) return openMovement(models, graphs, options, breathe);
     const movement = new RemoteMovement();
     try {
       await movement.open(models, graphs, options, await runtime());
       return movement;
     } catch {
       movement.dispose();
-      return openMovement(models, graphs, options); // says what is wrong, if it is the networks
+      return openMovement(models, graphs, options, breathe); // says what is wrong, if it is the networks
     }
   };

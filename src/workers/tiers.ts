@@ -155,7 +155,7 @@ export class Tiers {
 
   /** Changes over from the lips, once they move, to a tier, or to a lower one where it cannot be opened. */
   async #comeBack(talk: Conversation, goal: Tier, why: string, from: Tier = goal) {
-    const lipsMove = within(talk.keepsUp(), LIPS_FIRST_MS);
+    const lipsMove = talk.keepsUp(LIPS_FIRST_MS);
     for (let tier: Tier | undefined = goal; tier && tier !== 'visemes'; tier = tierBelow(tier)) {
       const next = tier;
       const reason = tier === from ? `${why}; it is open again` : why;
@@ -214,10 +214,6 @@ export class Tiers {
     }
   }
 }
-
-/** Waits for something, or so many milliseconds. */
-const within = (done: Promise<void>, ms: number) =>
-  Promise.race([done, new Promise<void>((resolve) => setTimeout(resolve, ms))]);
 
 const WORDS: Readonly<Record<Failure, string>> = {
   lost: 'was lost',

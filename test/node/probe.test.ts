@@ -8,6 +8,7 @@ import {
   WASM_LIMIT_MS,
   WEBGPU_LIMIT_MS,
 } from '../../src/engine/backend/probe.ts';
+import { WASM_GRAPHS } from '../../src/engine/backend/wasm.ts';
 import { EngineError } from '../../src/errors.ts';
 import { model, runtime } from './wasm.files.ts';
 
@@ -173,6 +174,29 @@ suite('the first that is fast enough', () => {
     const nothing = choose({ webgpu: 70, wasm: 70, visemes: new EngineError('unsupported', 'no SIMD') });
     await expect(nothing.chosen).rejects.toThrow('no SIMD');
   });
+});
+
+test('lips go on between the networks that are opened for a better tier', { timeout: 120_000 }, async () => {
+  const files = {
+    fetch: async (name: string) => model(name),
+    gpu: undefined,
+    runtime: async () => runtime(),
+  };
+  const options = {
+    sampler: { steps: 1, eta: 0, seed: 1 },
+    conditions: { style: [0, 0], facing: [1, 1], emotion: [0, 0] },
+  };
+  const { backend: lips, models } = await openBackend('visemes', files, options);
+  await lips.reset();
+  const silence = new Float32Array(2 * 2 * 80).fill(models.melSilence);
+  let ticks = 0;
+  const breathe = async () => {
+    expect((await lips.tick(silence, { frame: true })).face).toBeDefined();
+    ticks++;
+  };
+  const { backend: wasm } = await openBackend('wasm', { ...files, breathe }, options);
+  expect(ticks).toBe(WASM_GRAPHS.length);
+  for (const backend of [lips, wasm]) backend.dispose();
 });
 
 test('a change of tier downloads nothing twice', { timeout: 120_000 }, async () => {

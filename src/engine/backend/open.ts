@@ -6,6 +6,7 @@ import { isOutOfMemory } from './memory.ts';
 import { type Fetch, loadModels, type Models } from './models.ts';
 import { type Candidate, firstFastEnough, WASM_LIMIT_MS, WEBGPU_LIMIT_MS } from './probe.ts';
 import type { OpenMovement } from './wasm.movement.ts';
+import type { Breathe } from './wasm.session.ts';
 import type { WasmFiles } from './wasm.ts';
 
 /** Which backend the user asked for; `auto` measures and takes WGSL on a real GPU, else WebAssembly, else lips alone. */
@@ -19,6 +20,7 @@ export type BackendSources = {
   readonly runtime: () => Promise<ArrayBuffer>;
   /** Opens behaviour and bodies of the tier `wasm` somewhere else than on this thread. */
   readonly movement?: OpenMovement;
+  readonly breathe?: Breathe;
 };
 
 /** The code of each tier, which a page fetches only when it is called for. */
@@ -88,7 +90,7 @@ export async function openBackend(
       ...WASM_GRAPHS.map(async (name) => [name, await files.graph(name)] as const),
     ]);
     const all = { runtime, graphs: Object.fromEntries(graphs) as WasmFiles['graphs'] };
-    return WasmBackend.open(await models, all, options, reason, sources.movement);
+    return WasmBackend.open(await models, all, options, reason, sources.movement, sources.breathe);
   };
   const visemes = async (reason: string) => {
     const { VisemeBackend } = await CODE.visemes();

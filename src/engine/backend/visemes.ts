@@ -144,7 +144,7 @@ export class VisemeBackend implements Backend {
     reason: string,
   ) {
     useRuntime(runtime);
-    const encoder = await exclusively(() => WasmEncoder.open(models, graph));
+    const encoder = await WasmEncoder.open(models, graph);
     return new VisemeBackend(encoder, models, options, reason);
   }
 

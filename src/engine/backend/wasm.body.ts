@@ -9,7 +9,15 @@ import type { BodyModel, MovementModels } from './models.ts';
 import { Carried } from './wasm.carried.ts';
 import { type BlockInputs, ConditionInputs } from './wasm.conditions.ts';
 import { BlockSampler, branchesOf } from './wasm.sampler.ts';
-import { dataOf, type Feeds, floats, indices, openSession, type Session } from './wasm.session.ts';
+import {
+  type Breathe,
+  dataOf,
+  type Feeds,
+  floats,
+  indices,
+  openSession,
+  type Session,
+} from './wasm.session.ts';
 import type { LiveState } from './wasm.state.ts';
 
 /** Sees the sampler at work: step i, its clamped x0 and the x that goes on, both [8, 2F]. */
@@ -102,12 +110,15 @@ export class WasmBody {
     graphs: Readonly<Record<keyof Sessions, ArrayBuffer>>,
     options: SamplerOptions,
     lower?: WasmBody,
+    breathe?: Breathe,
   ) {
-    const open = (graph: ArrayBuffer, part: string) =>
-      openSession(graph, models.body[network].file, {
+    const open = async (graph: ArrayBuffer, part: string) => {
+      await breathe?.();
+      return openSession(graph, models.body[network].file, {
         graph: `body-${network}${part}.onnx`,
         weights: `body-${network}.safetensors`,
       });
+    };
     const sessions = {
       denoise: await open(graphs.denoise, ''),
       cond: await open(graphs.cond, '-cond'),

@@ -6,6 +6,7 @@ import type { MovementModels } from './models.ts';
 import type { Drawn, ShownLast } from './movement.ts';
 import { Carried } from './wasm.carried.ts';
 import {
+  type Breathe,
   dataOf,
   exclusively,
   type Feeds,
@@ -66,9 +67,12 @@ export class WasmCodes {
     models: Pick<MovementModels, 'dim'>,
     graphs: Readonly<Record<keyof Sessions, ArrayBuffer>>,
     options: SamplerOptions,
+    breathe?: Breathe,
   ) {
-    const open = (graph: ArrayBuffer, name: string) =>
-      openSession(graph, models.dim.file, { graph: `${name}.onnx`, weights: 'dim.safetensors' });
+    const open = async (graph: ArrayBuffer, name: string) => {
+      await breathe?.();
+      return openSession(graph, models.dim.file, { graph: `${name}.onnx`, weights: 'dim.safetensors' });
+    };
     const sessions = {
       predictor: await open(graphs.predictor, 'dim'),
       decoder: await open(graphs.decoder, 'dim-decoder'),

@@ -6,7 +6,15 @@ import type { Conditions } from './backend.ts';
 import type { Models } from './models.ts';
 import { Carried } from './wasm.carried.ts';
 import { BlockSampler, branchesOf } from './wasm.sampler.ts';
-import { dataOf, type Feeds, floats, indices, openSession, type Session } from './wasm.session.ts';
+import {
+  type Breathe,
+  dataOf,
+  type Feeds,
+  floats,
+  indices,
+  openSession,
+  type Session,
+} from './wasm.session.ts';
 import type { LiveState } from './wasm.state.ts';
 
 /** Sees the sampler at work: step i, its clamped x0 and the x that goes on, both [2, 51], normalised. */
@@ -72,9 +80,11 @@ export class WasmFace {
     models: Models,
     graphs: { face: ArrayBuffer; prefix: ArrayBuffer },
     sampler: SamplerOptions,
+    breathe?: Breathe,
   ) {
     const weights = 'face.safetensors';
     const face = await openSession(graphs.face, models.faceFile, { graph: 'face.onnx', weights });
+    await breathe?.();
     const prefix = await openSession(graphs.prefix, models.faceFile, { graph: 'face-prefix.onnx', weights });
     return new WasmFace({ face, prefix }, models, sampler);
   }

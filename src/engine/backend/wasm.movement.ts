@@ -6,7 +6,7 @@ import type { MovementModels } from './models.ts';
 import type { Drawn, Movement, MovementState, ShownLast } from './movement.ts';
 import { WasmBody } from './wasm.body.ts';
 import { WasmCodes } from './wasm.codes.ts';
-import { exclusively } from './wasm.session.ts';
+import { type Breathe, exclusively } from './wasm.session.ts';
 import { copyState, fillState, type LiveState, pushTokens } from './wasm.state.ts';
 
 /** The ONNX graphs of codes and bodies, by the stems of their files. */
@@ -51,19 +51,25 @@ export class WasmMovement implements Movement {
   }
 
   /** Opens all graphs; the runtime must be set up. Call `setConditions` and `reset` next. Throws `asset` when one does not fit its weights. */
-  static async open(models: MovementModels, graphs: MovementGraphs, sampler: SamplerOptions) {
+  static async open(
+    models: MovementModels,
+    graphs: MovementGraphs,
+    sampler: SamplerOptions,
+    breathe?: Breathe,
+  ) {
     const codes = await WasmCodes.open(
       models,
       { predictor: graphs.dim, decoder: graphs['dim-decoder'], encoder: graphs['dim-encoder'] },
       sampler,
+      breathe,
     );
     const bodyGraphs = (network: BodyNetwork) => ({
       denoise: graphs[`body-${network}`],
       cond: graphs[`body-${network}-cond`],
       prefix: graphs[`body-${network}-prefix`],
     });
-    const lower = await WasmBody.open('lower', models, bodyGraphs('lower'), sampler);
-    const upper = await WasmBody.open('upper', models, bodyGraphs('upper'), sampler, lower);
+    const lower = await WasmBody.open('lower', models, bodyGraphs('lower'), sampler, undefined, breathe);
+    const upper = await WasmBody.open('upper', models, bodyGraphs('upper'), sampler, lower, breathe);
     return new WasmMovement(codes, { lower, upper }, models);
   }
 
@@ -134,8 +140,9 @@ export type OpenMovement = (
   models: MovementModels,
   graphs: MovementGraphs,
   options: BackendOptions,
+  breathe?: Breathe,
 ) => Promise<Movement>;
 
 /** Opens them on this thread. */
-export const openMovement: OpenMovement = (models, graphs, { sampler }) =>
-  exclusively(() => WasmMovement.open(models, graphs, sampler));
+export const openMovement: OpenMovement = (models, graphs, { sampler }, breathe) =>
+  WasmMovement.open(models, graphs, sampler, breathe);

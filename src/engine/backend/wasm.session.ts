@@ -4,8 +4,11 @@ import { isOutOfMemory } from './memory.ts';
 
 const NO_RUNTIME = /no available backend/i;
 
+/** Awaited between two networks that are opened, so that a talk on the same thread catches up: each takes it for a tenth of a second. */
+export type Breathe = () => Promise<void>;
+
 /**
- * Opens an ONNX graph whose weights are external data inside a safetensors file; throws `asset` when they do not fit,
+ * Opens an ONNX graph whose weights are external data inside a safetensors file, when no other network runs; throws `asset` when they do not fit,
  * `unsupported` when there is no memory for them or WebAssembly does not run here.
  */
 export async function openSession(
@@ -13,12 +16,13 @@ export async function openSession(
   weights: ArrayBuffer,
   names: { readonly graph: string; readonly weights: string },
 ): Promise<ort.InferenceSession> {
+  const options = {
+    executionProviders: ['wasm'],
+    graphOptimizationLevel: 'all',
+    externalData: [{ path: names.weights, data: new Uint8Array(weights) }],
+  } as const;
   try {
-    return await ort.InferenceSession.create(new Uint8Array(graph), {
-      executionProviders: ['wasm'],
-      graphOptimizationLevel: 'all',
-      externalData: [{ path: names.weights, data: new Uint8Array(weights) }],
-    });
+    return await exclusively(() => ort.InferenceSession.create(new Uint8Array(graph), options));
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
     if (isOutOfMemory(cause))

@@ -14,7 +14,7 @@ import type { Movement } from './movement.ts';
 import { WasmEncoder } from './wasm.encoder.ts';
 import { WasmFace } from './wasm.face.ts';
 import { MOVEMENT_GRAPHS, type OpenMovement, openMovement } from './wasm.movement.ts';
-import { exclusively, oneByOne, runtimeVersion, useRuntime } from './wasm.session.ts';
+import { type Breathe, exclusively, oneByOne, runtimeVersion, useRuntime } from './wasm.session.ts';
 import { checkState, copyState, fillState, type LiveState } from './wasm.state.ts';
 
 /** The ONNX graphs of a conversation, by the stems of their files. */
@@ -56,21 +56,24 @@ export class WasmBackend implements Backend {
     this.info = { backend: 'wasm', adapter: `onnxruntime-web ${runtimeVersion()}, ${threads}`, reason };
   }
 
-  /** Opens all graphs, codes and bodies by `open`; throws `asset` when one does not fit its weights. */
+  /** Opens all graphs, codes and bodies by `open`, with a `breathe` between; throws `asset` when one does not fit its weights. */
   static async open(
     models: Models,
     { graphs, runtime }: WasmFiles,
     options: BackendOptions,
     reason: string,
     open: OpenMovement = openMovement,
+    breathe?: Breathe,
   ) {
     useRuntime(runtime);
     const { sampler, conditions } = options;
-    const opening = open(models, graphs, options);
+    const opening = open(models, graphs, options, breathe);
     opening.catch(() => undefined); // awaited below, after what may fail first
-    const encoder = await exclusively(() => WasmEncoder.open(models, graphs['speech-encoder']));
+    const encoder = await WasmEncoder.open(models, graphs['speech-encoder']);
+    await breathe?.();
     const faceGraphs = { face: graphs.face, prefix: graphs['face-prefix'] };
-    const face = await exclusively(() => WasmFace.open(models, faceGraphs, sampler));
+    const face = await WasmFace.open(models, faceGraphs, sampler, breathe);
+    await breathe?.();
     const behaviour = new Behaviour(models.dim);
     const backend = new WasmBackend({ encoder, face, behaviour, movement: await opening }, reason);
     await backend.setConditions(conditions);
