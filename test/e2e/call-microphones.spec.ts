@@ -140,9 +140,8 @@ test('two microphones in two browsers: both pages show both, through the page’
   await first.page.click('#mute');
   await expect.poll(() => soundedS(second.page, 0), { timeout: 60_000 }).toBeGreaterThan(unmutedS);
   expect(await first.page.inputValue('#device')).toBe(picked);
-  expect(
-    await first.page.evaluate(() => document.querySelector<HTMLMeterElement>('#level')!.value),
-  ).toBeGreaterThan(0);
+  const level = () => first.page.evaluate(() => document.querySelector<HTMLMeterElement>('#level')!.value);
+  await expect.poll(level, { timeout: 60_000, message: 'the meter shows speech' }).toBeGreaterThan(0);
   await connected(first, second);
 
   // The choice is kept: the page is loaded again in mid-call, and comes back with it.
