@@ -235,7 +235,7 @@ export class Call {
     this.#become('connecting');
     const link = new Link({
       iceServers,
-      polite: this.person === 1,
+      offers: this.person === 0,
       microphone: this.#microphone,
       send: (signal) => this.#seat.send(signal),
       onState: (state) => this.#become(state),

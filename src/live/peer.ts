@@ -1,7 +1,9 @@
-/** What goes through the signalling between two peers. */
+/** What goes through the signalling between two peers; an empty one only says that there is a new connection. */
 export type PeerSignal = {
   readonly description?: RTCSessionDescriptionInit | null;
   readonly candidate?: RTCIceCandidateInit;
+  /** Asks whoever makes the offers for one that looks for a new way. */
+  readonly restart?: boolean;
 };
 
 /** How the way to the other side is. */
@@ -10,8 +12,11 @@ export type PeerState = 'connecting' | 'connected' | 'reconnecting';
 /** What a peer hears and needs. */
 export type PeerOptions = {
   readonly iceServers: readonly RTCIceServer[];
-  /** The polite one gives way when both make an offer at once; exactly one of the two is. */
-  readonly polite: boolean;
+  /**
+   * Exactly one of the two makes the offers, and the other asks for them: Chromium can be left without candidates for ever
+   * when it has to take back an offer because the other side made one at the same time.
+   */
+  readonly offers: boolean;
   readonly microphone: MediaStream;
   send(signal: PeerSignal): void;
   onState(state: PeerState): void;
@@ -39,8 +44,8 @@ const REOPEN_MS = 200;
 
 /**
  * A connection to one other page: our voice there, its voice here, a reliable channel and a lossy one for motion.
- * Negotiates perfectly (either side may offer at any time), looks for a new way when the old one breaks, says again what
- * was lost on the way, and opens the channel for motion again when it was closed.
+ * Looks for a new way when the old one breaks, says again what was lost on the way, and opens the channel for motion again
+ * when it was closed.
  */
 export class Peer {
   readonly connection: RTCPeerConnection;
@@ -49,12 +54,11 @@ export class Peer {
   #sender: RTCRtpSender | undefined;
   #motion: RTCDataChannel | undefined;
   #signals: Promise<void> = Promise.resolve();
-  #offering = false;
-  #ignoring = false;
   #restart: ReturnType<typeof setTimeout> | undefined;
   #reopen: ReturnType<typeof setTimeout> | undefined;
   #unanswered: ReturnType<typeof setTimeout> | undefined;
   #withoutWaySince = performance.now();
+  #restartedMs = Number.NEGATIVE_INFINITY;
   #state: PeerState = 'connecting';
   #closed = false;
 
@@ -70,7 +74,7 @@ export class Peer {
     connection.ondatachannel = ({ channel }) => {
       if (channel.label === MOTION) this.#use(channel);
     };
-    connection.onnegotiationneeded = () => void this.#offer();
+    connection.onnegotiationneeded = () => (options.offers ? void this.#offer() : this.#announce());
     connection.onicecandidate = ({ candidate }) => {
       if (candidate) options.send({ candidate: candidate.toJSON() });
     };
@@ -128,15 +132,12 @@ export class Peer {
 
   async #offer() {
     try {
-      this.#offering = true;
       await this.connection.setLocalDescription();
       this.#options.send({ description: this.connection.localDescription });
       clearTimeout(this.#unanswered);
       this.#unanswered = setTimeout(() => this.#sayAgain(), ANSWER_MS);
     } catch {
-      // Closed meanwhile, or an offer of the other side came first: then there is nothing to offer.
-    } finally {
-      this.#offering = false;
+      // Closed meanwhile: then there is nothing to offer.
     }
   }
 
@@ -146,21 +147,32 @@ export class Peer {
     this.#unanswered = setTimeout(() => this.#sayAgain(), ANSWER_MS);
   }
 
-  async #takeSignal({ description, candidate }: PeerSignal) {
+  /** Says that we are here until an offer comes. */
+  #announce() {
+    clearTimeout(this.#unanswered);
+    if (this.#closed || this.connection.remoteDescription) return;
+    this.#options.send({});
+    this.#unanswered = setTimeout(() => this.#announce(), ANSWER_MS);
+  }
+
+  async #takeSignal({ description, candidate, restart }: PeerSignal) {
     const { connection } = this;
     if (this.#closed) return;
-    if (description) {
-      const busy = this.#offering || connection.signalingState !== 'stable';
-      this.#ignoring = !this.#options.polite && description.type === 'offer' && busy;
-      if (this.#ignoring) return;
-      await connection.setRemoteDescription(description);
-      if (description.type !== 'offer') return;
-      await connection.setLocalDescription();
-      this.#options.send({ description: connection.localDescription });
-    } else if (candidate)
-      await connection.addIceCandidate(candidate).catch((error: unknown) => {
-        if (!this.#ignoring) throw error;
-      });
+    if (restart) this.#restartIce();
+    if (candidate) await connection.addIceCandidate(candidate);
+    if (!description || (description.type === 'offer') === this.#options.offers) return;
+    await connection.setRemoteDescription(description);
+    if (description.type !== 'offer') return;
+    await connection.setLocalDescription();
+    this.#options.send({ description: connection.localDescription });
+  }
+
+  /** Makes an offer that looks for a new way, unless one is under way or so fresh that it may still find one. */
+  #restartIce() {
+    const now = performance.now();
+    if (this.connection.signalingState !== 'stable' || now - this.#restartedMs < RESTART_AFTER_MS) return;
+    this.#restartedMs = now;
+    this.connection.restartIce();
   }
 
   #changed() {
@@ -192,8 +204,8 @@ export class Peer {
       this.#break();
       return;
     }
-    // An offer without an answer is said again; nothing new can be offered before there is one.
-    if (this.connection.signalingState !== 'have-local-offer') this.connection.restartIce();
+    if (this.#options.offers) this.#restartIce();
+    else this.#options.send({ restart: true });
     this.#restart = setTimeout(() => this.#findWay(), RESTART_EVERY_MS);
   }
 
@@ -202,7 +214,7 @@ export class Peer {
     this.#motion = channel;
     this.#options.onMotion(channel);
     channel.onclose = () => {
-      if (this.#closed || channel !== this.#motion || this.#options.polite) return;
+      if (this.#closed || channel !== this.#motion || !this.#options.offers) return;
       this.#reopen = setTimeout(() => this.#openAgain(), REOPEN_MS);
     };
   }
