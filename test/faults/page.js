@@ -45,7 +45,7 @@
   const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   const canvas = () => document.querySelector('#stage canvas');
 
-  /** When frames are seen that came in time, in ms: in their order, and a little ahead. */
+  /** When frames that came in time are due to be seen, in ms: in their order, and a little ahead. */
   let seen = [];
   const counts = { frames: 0, late: 0, pending: 0, settled: 0, rejected: {} };
   const pending = new Map();

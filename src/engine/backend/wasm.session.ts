@@ -4,12 +4,15 @@ import { isOutOfMemory } from './memory.ts';
 
 const NO_RUNTIME = /no available backend/i;
 
-/** Awaited between two networks that are opened, so that a talk on the same thread catches up: each takes it for a tenth of a second. */
+/**
+ * Awaited between two networks that are opened, each of which takes the thread for a tenth of a second, so that a talk on it
+ * catches up.
+ */
 export type Breathe = () => Promise<void>;
 
 /**
- * Opens an ONNX graph whose weights are external data inside a safetensors file, when no other network runs; throws `asset` when they do not fit,
- * `unsupported` when there is no memory for them or WebAssembly does not run here.
+ * Opens an ONNX graph whose weights are external data inside a safetensors file, when no other network runs; throws
+ * `asset` when they do not fit, `unsupported` when there is no memory for them or WebAssembly does not run here.
  */
 export async function openSession(
   graph: ArrayBuffer,
